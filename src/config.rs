@@ -1,0 +1,68 @@
+//! The environment, read once.
+
+use std::{env, fmt, time::Duration};
+
+use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+
+/// What the function needs to know before its first request.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The DynamoDB table, from `TABLE_NAME`.
+    pub table_name: String,
+    /// Region, credentials, endpoints, time-outs: what both AWS clients share.
+    pub aws: SdkConfig,
+}
+
+impl Config {
+    /// Reads `TABLE_NAME`, and what the AWS SDK reads itself (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL`…).
+    ///
+    /// # Errors
+    /// Names the variable that is missing or empty.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
+        let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
+        required("AWS_REGION", aws.region().map(ToString::to_string))?;
+        Ok(Self { table_name, aws })
+    }
+}
+
+/// Time-outs that suit a function: a hung connection is retried, not waited for.
+#[must_use]
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .build()
+}
+
+fn required(variable: &'static str, value: Option<String>) -> Result<String, ConfigError> {
+    value.filter(|value| !value.is_empty()).ok_or(ConfigError { variable })
+}
+
+/// A variable of the environment that is not set, or empty.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    variable: &'static str,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the environment variable {} is not set or empty", self.variable)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_missing_or_empty_is_named() {
+        for value in [None, Some(String::new())] {
+            let error = required("TABLE_NAME", value).unwrap_err();
+            assert_eq!(error.to_string(), "the environment variable TABLE_NAME is not set or empty");
+        }
+        assert_eq!(required("TABLE_NAME", Some("runs".into())), Ok("runs".into()));
+    }
+}

@@ -1,0 +1,85 @@
+//! From the event of API Gateway to a call: who calls, what, and how long there is to answer.
+
+use std::time::{Duration, SystemTime};
+
+use lambda_http::http::Method;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _};
+
+/// The account of a caller whom nobody has identified.
+const NO_ACCOUNT: &str = "000000000000";
+
+/// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
+#[derive(Debug)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// Lambda's own id of the request.
+    pub lambda_request_id: String,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path below the API's root, still percent-encoded.
+    pub path: String,
+    /// The body; decoded, if it came base64-encoded.
+    pub body: Body,
+    /// The time until Lambda ends the invocation.
+    pub time_left: Duration,
+}
+
+/// Who makes a request, and which one it is.
+#[derive(Debug)]
+pub struct Caller {
+    /// The AWS account. Accounts see nothing of each other.
+    pub account_id: String,
+    /// The gateway's id of the request, so that its log and ours can be joined; else Lambda's.
+    pub request_id: String,
+}
+
+impl From<Request> for Call {
+    fn from(request: Request) -> Self {
+        let (signed_by, context_account, request_id, stage) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => (
+                context.identity.account_id.as_deref(),
+                context.account_id.as_deref(),
+                context.request_id.as_deref(),
+                context.stage.as_deref(),
+            ),
+            Some(RequestContext::ApiGatewayV2(context)) => (
+                context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref()?.account_id.as_deref()),
+                context.account_id.as_deref(),
+                context.request_id.as_deref(),
+                context.stage.as_deref(),
+            ),
+            _ => (None, None, None, None),
+        };
+        let lambda = request.lambda_context_ref();
+        let lambda_request_id = lambda.map(|context| context.request_id.as_str()).unwrap_or_default();
+        let caller = Caller {
+            account_id: given(signed_by).or(given(context_account)).unwrap_or(NO_ACCOUNT).to_owned(),
+            request_id: given(request_id).unwrap_or(lambda_request_id).to_owned(),
+        };
+        Self {
+            caller,
+            lambda_request_id: lambda_request_id.to_owned(),
+            method: request.method().clone(),
+            path: without_stage(request.raw_http_path(), stage).to_owned(),
+            time_left: lambda.map_or(Duration::MAX, |context| {
+                context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
+            }),
+            body: request.into_body(),
+        }
+    }
+}
+
+/// A gateway leaves some members out and some empty.
+fn given(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
+}
+
+/// The path of an HTTP API's event begins with the stage, unless that is `$default`.
+fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    stage
+        .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(path)
+}

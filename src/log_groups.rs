@@ -1,0 +1,120 @@
+//! CloudWatch Logs: makes sure that a log group exists.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::config::Builder;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError;
+use tokio::time::{sleep, timeout};
+
+use crate::error::{ApiError, FailedCall, Resource, Throttled, ValidationExceptionField};
+use crate::model::{LogGroupName, Violation};
+
+const ACTION: &str = "logs:CreateLogGroup";
+
+/// How long to try: a caller who floods us with new names must not hold environments that others need.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The wait after the first attempt; it doubles up to the longest, and between half and all of it is waited.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_millis(800);
+
+/// How [`LogGroups::ensure`] came to know that the log group exists.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ensured {
+    /// CloudWatch Logs said so: the log group was created, or existed.
+    Asked,
+    /// Somebody else has asked meanwhile.
+    Told,
+}
+
+/// The log groups of the function's account.
+#[derive(Clone, Debug)]
+pub struct LogGroups {
+    client: Client,
+}
+
+impl LogGroups {
+    /// A client without the SDK's retries, which do not know that somebody else's success is ours.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
+        Self { client: Client::from_conf(config) }
+    }
+
+    /// Creates the log group, unless it exists.
+    ///
+    /// CreateLogGroup is limited to 10 calls per second per account and Region. A call that failed for a reason that
+    /// passes is repeated for about 3 seconds, and before each repetition `is_known` tells whether somebody else was
+    /// faster.
+    ///
+    /// # Errors
+    /// What the last failure means; nothing was created then, as far as CloudWatch Logs has told.
+    pub async fn ensure<F>(&self, name: &LogGroupName, is_known: impl Fn() -> F) -> Result<Ensured, ApiError>
+    where
+        F: Future<Output = bool>,
+    {
+        let mut last_failure = None;
+        let attempts = async {
+            let mut wait = FIRST_WAIT;
+            loop {
+                match self.client.create_log_group().log_group_name(name.as_str()).send().await {
+                    Ok(_) => return Ok(Ensured::Asked),
+                    Err(error) => match error.as_service_error() {
+                        Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => return Ok(Ensured::Asked),
+                        _ if passes(&error) => last_failure = Some(error),
+                        _ => return Err(error),
+                    },
+                }
+                sleep(wait.mul_f64(fastrand::f64().mul_add(0.5, 0.5))).await;
+                wait = LONGEST_WAIT.min(wait * 2);
+                if is_known().await {
+                    return Ok(Ensured::Told);
+                }
+            }
+        };
+        match timeout(PATIENCE, attempts).await {
+            Ok(ensured) => ensured.map_err(|error| failure(name, error)),
+            Err(elapsed) => Err(last_failure.map_or_else(
+                || ApiError::InternalServer(FailedCall::boxed(ACTION, elapsed)),
+                |error| failure(name, error),
+            )),
+        }
+    }
+}
+
+/// Whether the same call may succeed a moment later.
+fn passes(error: &SdkError<CreateLogGroupError>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
+        SdkError::ServiceError(answer) => {
+            answer.raw().status().is_server_error()
+                || answer.err().is_operation_aborted_exception()
+                || answer.err().code() == Some("ThrottlingException")
+        }
+        _ => false,
+    }
+}
+
+fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiError {
+    let log_group = || name.as_str().to_owned();
+    match error.as_service_error() {
+        Some(CreateLogGroupError::LimitExceededException(_)) => {
+            ApiError::Throttling(Throttled::LogGroupCount, FailedCall::boxed(ACTION, error))
+        }
+        Some(CreateLogGroupError::InvalidParameterException(_)) => {
+            let field = ValidationExceptionField::new("logGroupName", &Violation::RefusedByCloudWatchLogs);
+            ApiError::validation(None, vec![field])
+        }
+        Some(CreateLogGroupError::OperationAbortedException(_)) => {
+            ApiError::Conflict(Resource::LogGroup(log_group()), "Another operation on the log group is in progress.")
+        }
+        Some(other) if other.code() == Some("ThrottlingException") => {
+            ApiError::Throttling(Throttled::CreateLogGroupRate, FailedCall::boxed(ACTION, error))
+        }
+        _ => ApiError::from_aws(ACTION, error),
+    }
+}

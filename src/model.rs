@@ -1,0 +1,134 @@
+//! The members of the API's requests and their constraints, as types that cannot hold a bad value.
+//!
+//! Source: the service model of Amazon Nova Act, API version 2025-08-22. A pattern matches the whole string; a length
+//! counts Unicode code points.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use uuid::Uuid;
+
+/// The rule that a value breaks, in the words AWS uses for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// A required member is absent or `null`.
+    Missing,
+    /// The JSON value is of another type than the named one.
+    Type(&'static str),
+    /// Too short or too long, in code points.
+    Length(RangeInclusive<usize>),
+    /// The documented pattern does not match.
+    Pattern(&'static str),
+    /// CloudWatch Logs keeps this prefix for itself.
+    ReservedPrefix(&'static str),
+    /// CloudWatch Logs refused the name for a reason of its own.
+    RefusedByCloudWatchLogs,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("Member must not be null"),
+            Self::Type(name) => write!(f, "Member must be {name}"),
+            Self::Length(range) => {
+                let (min, max) = (range.start(), range.end());
+                write!(f, "Member must have length between {min} and {max}, inclusive")
+            }
+            Self::Pattern(pattern) => write!(f, "Member must satisfy regular expression pattern: {pattern}"),
+            Self::ReservedPrefix(prefix) => write!(f, "Member must not begin with {prefix}"),
+            Self::RefusedByCloudWatchLogs => f.write_str("Member must be a name that CloudWatch Logs accepts"),
+        }
+    }
+}
+
+/// Declares a string member: its length, its pattern, and the check that stands for the pattern.
+macro_rules! string_member {
+    ($(#[$attribute:meta])* $name:ident, $length:expr, $pattern:literal, $matches:expr $(, not $reserved:literal)?) => {
+        $(#[$attribute])*
+        #[doc = concat!("\n\nLength `", stringify!($length), "`, pattern `", $pattern, "`.")]
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a value that meets the constraints.
+            ///
+            /// # Errors
+            /// The first constraint that the value breaks.
+            pub fn new(value: impl Into<String>) -> Result<Self, Violation> {
+                let value = value.into();
+                if !$length.contains(&value.chars().count()) {
+                    return Err(Violation::Length($length));
+                }
+                let matches: fn(&str) -> bool = $matches;
+                if !matches(&value) {
+                    return Err(Violation::Pattern($pattern));
+                }
+                $(if value.starts_with($reserved) {
+                    return Err(Violation::ReservedPrefix($reserved));
+                })?
+                Ok(Self(value))
+            }
+
+            /// The value.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(member: $name) -> Self {
+                member.0
+            }
+        }
+    };
+}
+
+string_member!(
+    /// The name of a workflow definition.
+    #[derive(Debug)]
+    WorkflowDefinitionName, 1..=40, "[a-zA-Z0-9_-]{1,40}",
+    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+);
+string_member!(
+    /// What makes a request idempotent; case-sensitive. It has no `Debug`, so that no log can repeat it.
+    ClientToken, 33..=256, "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}",
+    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !s.starts_with('-') && !s.ends_with('-')
+);
+string_member!(
+    /// The name of a CloudWatch Logs log group. The service keeps names under `aws/` for itself.
+    #[derive(Debug)]
+    LogGroupName, 1..=512, "[a-zA-Z0-9_/.-]+",
+    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.-".contains(&b)), not "aws/"
+);
+string_member!(
+    /// The ID of an AI model. It is not checked against any list.
+    #[derive(Debug)]
+    ModelId, 1..=100, "[\\s\\S]+",
+    |_| true
+);
+string_member!(
+    /// The version of a client's SDK. The upper bound is ours: an item must stay small.
+    #[derive(Debug)]
+    SdkVersion, 1..=256, "[\\s\\S]+",
+    |_| true
+);
+
+impl ClientToken {
+    /// The token of a request that came without one.
+    #[must_use]
+    pub fn random(random: Uuid) -> Self {
+        Self(random.to_string())
+    }
+
+    /// The id of the one workflow run that this token can create in this account.
+    ///
+    /// A function of the two and of nothing else: it makes the table's key the idempotency key.
+    #[must_use]
+    pub fn workflow_run_id(&self, account_id: &str) -> Uuid {
+        /// Fixed for ever: with another one, every client token could create a second run.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x1574_86d5_e862_4a61_b975_1e1d_9f01_0156);
+        let account = Uuid::new_v5(&NAMESPACE, account_id.as_bytes());
+        Uuid::new_v5(&account, self.0.as_bytes())
+    }
+}

@@ -1,0 +1,99 @@
+//! Turns JSON into members, and collects every field that failed on the way.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::error::{ApiError, ValidationExceptionField};
+use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, Violation};
+
+/// The fields of one request, as they are checked.
+#[derive(Default)]
+pub struct Fields {
+    failed: Vec<ValidationExceptionField>,
+    unreadable_body: Option<String>,
+}
+
+impl Fields {
+    /// The request's body as a JSON object. An absent body is an empty object.
+    pub fn body<'a, T: Deserialize<'a> + Default>(&mut self, body: &'a [u8]) -> T {
+        let body = if body.is_empty() { b"{}" } else { body };
+        // Without this, serde would take an array for an object, member by member.
+        let parsed = if body.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice(body).map_err(|error| format!("The body is not valid JSON: {error}"))
+        } else {
+            Err("The body is not a JSON object".to_owned())
+        };
+        parsed.unwrap_or_else(|message| {
+            self.unreadable_body = Some(message);
+            T::default()
+        })
+    }
+
+    /// A member that must be there. `None` if it failed.
+    pub fn required<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
+        let parsed = value.ok_or(Violation::Missing).and_then(T::from_json);
+        self.keep(name, parsed)
+    }
+
+    /// A member that may be absent. `None` if it is, or if it failed.
+    pub fn optional<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
+        value.and_then(|value| self.keep(name, T::from_json(value)))
+    }
+
+    /// A value that has been checked already. `None` if it failed.
+    pub fn keep<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
+        parsed.map_err(|violation| self.failed.push(ValidationExceptionField::new(name, &violation))).ok()
+    }
+
+    /// The request, unless a field failed.
+    ///
+    /// # Errors
+    /// [`ApiError::Validation`] with every field that failed; if the body could not be read, that stands in the message.
+    pub fn finish<T>(self, request: Option<T>) -> Result<T, ApiError> {
+        match (request, self.unreadable_body) {
+            (Some(request), None) if self.failed.is_empty() => Ok(request),
+            (_, unreadable_body) => Err(ApiError::validation(unreadable_body, self.failed)),
+        }
+    }
+}
+
+/// What a JSON value can be parsed into.
+pub trait Member<'a>: Sized {
+    /// Parses the value and checks its constraints.
+    ///
+    /// # Errors
+    /// The first constraint that the value breaks.
+    fn from_json(value: &'a RawValue) -> Result<Self, Violation>;
+}
+
+macro_rules! string_members {
+    ($($name:ident),+) => {$(
+        impl Member<'_> for $name {
+            fn from_json(value: &RawValue) -> Result<Self, Violation> {
+                let value: String = serde_json::from_str(value.get()).map_err(|_| Violation::Type("a string"))?;
+                Self::new(value)
+            }
+        }
+    )+};
+}
+
+string_members!(ClientToken, LogGroupName, ModelId, SdkVersion);
+
+impl Member<'_> for i32 {
+    fn from_json(value: &RawValue) -> Result<Self, Violation> {
+        serde_json::from_str(value.get()).map_err(|_| Violation::Type("a 32-bit integer"))
+    }
+}
+
+/// A member that is itself an object, of members still to be checked.
+pub struct Object<T>(pub T);
+
+impl<'a, T: Deserialize<'a>> Member<'a> for Object<T> {
+    fn from_json(value: &'a RawValue) -> Result<Self, Violation> {
+        if !value.get().starts_with('{') {
+            return Err(Violation::Type("an object"));
+        }
+        // The syntax has been checked with the body's; what can still be wrong is a member that stands there twice.
+        serde_json::from_str(value.get()).map(Self).map_err(|_| Violation::Type("an object that has each member once"))
+    }
+}
