@@ -1,0 +1,107 @@
+//! API Gateway and Lambda in this process: HTTP becomes an event, the function answers it, the answer becomes HTTP.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+use workflow_runs::Api;
+
+/// What API Gateway takes at most.
+const LARGEST_BODY: usize = 10 << 20;
+
+/// The function's time-out.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Invokes the function with an event, as Lambda does, and returns the proxy response.
+///
+/// `lambda_http::run` wraps a handler in the same adapter.
+pub async fn invoke(api: Arc<Api>, event: &[u8]) -> Result<Value, Box<dyn Error + Send + Sync>> {
+    let request: LambdaRequest = serde_json::from_slice(event)?;
+    let mut context = Context::default();
+    context.request_id = Uuid::new_v4().to_string();
+    let deadline = (SystemTime::now() + TIMEOUT).duration_since(SystemTime::UNIX_EPOCH)?;
+    context.deadline = u64::try_from(deadline.as_millis())?;
+    let mut function = Adapter::from(service_fn(|request| async { Ok::<_, Infallible>(api.handle(request).await) }));
+    let Ok(response) = function.call(LambdaEvent::new(request, context)).await;
+    Ok(serde_json::to_value(response)?)
+}
+
+/// A REST API in front of the function, whose callers all belong to one account.
+pub fn router(api: Arc<Api>, account_id: &'static str) -> Router {
+    Router::new().fallback(serve).with_state((api, account_id))
+}
+
+async fn serve(State((api, account_id)): State<(Arc<Api>, &'static str)>, request: Request) -> Response {
+    match proxy(api, account_id, request).await {
+        Ok(response) => response,
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+async fn proxy(api: Arc<Api>, account_id: &str, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
+    let event = event(account_id, request).await?;
+    let answer = invoke(api, &serde_json::to_vec(&event)?).await?;
+    let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
+    let body = answer["body"].as_str().unwrap_or_default().to_owned();
+    let mut response = (StatusCode::from_u16(u16::try_from(status)?)?, body).into_response();
+    response.headers_mut().clear();
+    for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
+        for value in values.as_array().into_iter().flatten() {
+            response
+                .headers_mut()
+                .append(name.parse::<axum::http::HeaderName>()?, value.as_str().unwrap_or_default().parse()?);
+        }
+    }
+    Ok(response)
+}
+
+/// The event that a REST API with a Lambda proxy integration makes of a request (payload 1.0).
+async fn event(account_id: &str, request: Request) -> Result<Value, Box<dyn Error + Send + Sync>> {
+    let (parts, body) = request.into_parts();
+    let (body, is_base64_encoded) = text_or_base64(to_bytes(body, LARGEST_BODY).await?);
+    let headers: Map<String, Value> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
+        .collect();
+    Ok(json!({
+        "resource": "/{proxy+}",
+        "path": parts.uri.path(),
+        "httpMethod": parts.method.as_str(),
+        "headers": headers,
+        "queryStringParameters": null,
+        "requestContext": {
+            "accountId": account_id,
+            "httpMethod": parts.method.as_str(),
+            "identity": {"accountId": account_id, "sourceIp": "127.0.0.1"},
+            "path": parts.uri.path(),
+            "protocol": "HTTP/1.1",
+            "requestId": Uuid::new_v4().to_string(),
+            "resourcePath": "/{proxy+}",
+            "stage": "local",
+        },
+        "body": body,
+        "isBase64Encoded": is_base64_encoded,
+    }))
+}
+
+fn text_or_base64(body: Bytes) -> (Option<String>, bool) {
+    if body.is_empty() {
+        return (None, false);
+    }
+    match String::from_utf8(body.into()) {
+        Ok(text) => (Some(text), false),
+        Err(error) => (Some(BASE64_STANDARD.encode(error.as_bytes())), true),
+    }
+}
