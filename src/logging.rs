@@ -1,14 +1,24 @@
 //! Logs: JSON, a line for each event, one event for each request.
 
-use tracing::{error, level_filters::LevelFilter};
+use tracing::{Subscriber, error, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
 /// Sends the process's events, and its panics, to `writer`.
-///
-/// `filter` is `RUST_LOG` as `target=level,…`; without it, this crate's `info` and everybody's `warn` are shown.
 pub fn init<W>(writer: W, filter: Option<&str>)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    subscriber(writer, filter).init();
+    // The message of a panic may repeat what was being parsed; its place does not.
+    std::panic::set_hook(Box::new(|panic| error!(location = panic.location().map(tracing::field::display), "panic")));
+}
+
+/// What turns events into lines.
+///
+/// `filter` is `RUST_LOG`, as `target=level,…`; without it, this crate's `info` and everybody's `warn` are shown.
+pub fn subscriber<W>(writer: W, filter: Option<&str>) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -22,7 +32,5 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(format.with_filter(targets)).init();
-    // The message of a panic may repeat what was being parsed; its place does not.
-    std::panic::set_hook(Box::new(|panic| error!(location = panic.location().map(tracing::field::display), "panic")));
+    tracing_subscriber::registry().with(format.with_filter(targets))
 }

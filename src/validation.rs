@@ -14,8 +14,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The request's body as a JSON object. An absent body is an empty object.
-    pub fn body<'a, T: Deserialize<'a> + Default>(&mut self, body: &'a [u8]) -> T {
+    /// The request's body as a JSON object; an absent body is an empty one. `None` if it cannot be read.
+    pub fn body<'a, T: Deserialize<'a>>(&mut self, body: &'a [u8]) -> Option<T> {
         let body = if body.is_empty() { b"{}" } else { body };
         // Without this, serde would take an array for an object, member by member.
         let parsed = if body.trim_ascii_start().starts_with(b"{") {
@@ -23,10 +23,7 @@ impl Fields {
         } else {
             Err("The body is not a JSON object".to_owned())
         };
-        parsed.unwrap_or_else(|message| {
-            self.unreadable_body = Some(message);
-            T::default()
-        })
+        parsed.map_err(|message| self.unreadable_body = Some(message)).ok()
     }
 
     /// A member that must be there. `None` if it failed.
@@ -48,11 +45,11 @@ impl Fields {
     /// The request, unless a field failed.
     ///
     /// # Errors
-    /// [`ApiError::Validation`] with every field that failed; if the body could not be read, that stands in the message.
+    /// [`ApiError::Validation`] with every field that failed; if the body could not be read, the message says why.
     pub fn finish<T>(self, request: Option<T>) -> Result<T, ApiError> {
-        match (request, self.unreadable_body) {
-            (Some(request), None) if self.failed.is_empty() => Ok(request),
-            (_, unreadable_body) => Err(ApiError::validation(unreadable_body, self.failed)),
+        match request {
+            Some(request) if self.failed.is_empty() => Ok(request),
+            _ => Err(ApiError::validation(self.unreadable_body, self.failed)),
         }
     }
 }

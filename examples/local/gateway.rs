@@ -21,16 +21,16 @@ use workflow_runs::Api;
 const LARGEST_BODY: usize = 10 << 20;
 
 /// The function's time-out.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
 ///
 /// `lambda_http::run` wraps a handler in the same adapter.
-pub async fn invoke(api: Arc<Api>, event: &[u8]) -> Result<Value, Box<dyn Error + Send + Sync>> {
+pub async fn invoke(api: Arc<Api>, event: &[u8], timeout: Duration) -> Result<Value, Box<dyn Error + Send + Sync>> {
     let request: LambdaRequest = serde_json::from_slice(event)?;
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
-    let deadline = (SystemTime::now() + TIMEOUT).duration_since(SystemTime::UNIX_EPOCH)?;
+    let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
     context.deadline = u64::try_from(deadline.as_millis())?;
     let mut function = Adapter::from(service_fn(|request| async { Ok::<_, Infallible>(api.handle(request).await) }));
     let Ok(response) = function.call(LambdaEvent::new(request, context)).await;
@@ -51,7 +51,7 @@ async fn serve(State((api, account_id)): State<(Arc<Api>, &'static str)>, reques
 
 async fn proxy(api: Arc<Api>, account_id: &str, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
     let event = event(account_id, request).await?;
-    let answer = invoke(api, &serde_json::to_vec(&event)?).await?;
+    let answer = invoke(api, &serde_json::to_vec(&event)?, TIMEOUT).await?;
     let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
     let body = answer["body"].as_str().unwrap_or_default().to_owned();
     let mut response = (StatusCode::from_u16(u16::try_from(status)?)?, body).into_response();

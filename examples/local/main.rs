@@ -39,7 +39,8 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::init(std::io::stderr, std::env::var("RUST_LOG").ok().as_deref());
+    let filter = std::env::var("RUST_LOG").unwrap_or("warn,workflow_runs=info,dynoxide=error".to_owned());
+    logging::init(std::io::stderr, Some(&filter));
     let ended = tokio::select! {
         ended = run(arguments) => ended,
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -66,7 +67,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
 
     if let Some(file) = arguments.event {
         let event = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let response = gateway::invoke(api, &event).await.map_err(|error| format!("{}: {error}", file.display()))?;
+        let response = gateway::invoke(api, &event, gateway::TIMEOUT)
+            .await
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         println!("{response:#}");
         return Ok(());
     }

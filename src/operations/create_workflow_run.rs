@@ -69,7 +69,7 @@ impl CreateWorkflowRunRequest {
     /// # Errors
     /// [`ApiError::Validation`] that names every field that failed.
     pub fn parse(workflow_definition_name: &str, body: &[u8]) -> Result<Self, ApiError> {
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Body<'a> {
             #[serde(borrow)]
@@ -93,7 +93,7 @@ impl CreateWorkflowRunRequest {
         let mut fields = Fields::default();
         let name = WorkflowDefinitionName::new(workflow_definition_name);
         let workflow_definition_name = fields.keep("workflowDefinitionName", name);
-        let body: Body = fields.body(body);
+        let Some(body) = fields.body::<Body>(body) else { return fields.finish(None) };
         let client_info = fields.required::<Object<ClientInfo>>("clientInfo", body.client_info);
         let (compatibility_version, sdk_version) = client_info.map_or((None, None), |Object(info)| {
             (
@@ -236,6 +236,6 @@ async fn spread(api: &Api, log_group_key: Option<String>, now: Timestamp) {
     let expires_at = now + MEMORY.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
     let written = timeout(PATIENCE, api.store.put_log_group(&key, expires_at)).await;
     if let Err(detail) = written.map_or_else(|e| Err(Some(e.to_string())), |r| r.map_err(|e| e.detail())) {
-        warn!(key, detail, "the log group's item was not written");
+        warn!(detail, "the log group's item was not written");
     }
 }

@@ -1,0 +1,143 @@
+//! Requests drawn at random, judged by the documented patterns.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::string::string_regex;
+use regex::Regex;
+use serde_json::{Value, json};
+use workflow_runs::error::ApiError;
+use workflow_runs::model::{ClientToken, LogGroupName, SdkVersion};
+use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
+
+/// A string member as the service model documents it.
+struct Documented {
+    min: usize,
+    max: usize,
+    pattern: Regex,
+    reserved: &'static str,
+}
+
+impl Documented {
+    fn new(min: usize, max: usize, pattern: &str, reserved: &'static str) -> Self {
+        Self { min, max, pattern: Regex::new(&format!(r"\A(?:{pattern})\z")).unwrap(), reserved }
+    }
+
+    fn allows(&self, value: &str) -> bool {
+        (self.min..=self.max).contains(&value.chars().count())
+            && self.pattern.is_match(value)
+            && (self.reserved.is_empty() || !value.starts_with(self.reserved))
+    }
+}
+
+static NAME: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 40, "[a-zA-Z0-9_-]{1,40}", ""));
+static TOKEN: LazyLock<Documented> =
+    LazyLock::new(|| Documented::new(33, 256, "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}", ""));
+static LOG_GROUP: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 512, "[a-zA-Z0-9_/.-]+", "aws/"));
+static MODEL: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 100, r"[\s\S]*", ""));
+static SDK: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 256, r"[\s\S]+", ""));
+
+/// Strings in and around a pattern: right ones, ones of a wrong length, ones with a foreign character at either end.
+fn near(pattern: &'static str, max: usize) -> impl Strategy<Value = String> {
+    let right = string_regex(pattern).unwrap();
+    let foreign = select(vec!["", "\n", " ", "-", "/", "é", "😀", "\0", "aws/"]);
+    let cut = (right, 0..=max + 2).prop_map(|(right, length)| right.chars().take(length).collect::<String>());
+    (foreign.clone(), cut, foreign).prop_map(|(before, right, after)| format!("{before}{right}{after}"))
+}
+
+/// A member of the body: a string near its pattern, or absent, `null` or of another type.
+fn member(value: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = Option<Value>> {
+    prop_oneof![
+        12 => value.prop_map(|value| Some(json!(value))),
+        1 => Just(None),
+        1 => Just(Some(Value::Null)),
+        1 => select(vec![json!(1), json!(true), json!([]), json!({}), json!(["a"])]).prop_map(Some),
+    ]
+}
+
+fn fails(documented: &Documented, required: bool, value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => required,
+        Some(Value::String(value)) => !documented.allows(value),
+        Some(_) => true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn exactly_the_fields_that_break_their_documented_constraint_fail(
+        name in near("[a-zA-Z0-9_-]{1,45}", 45),
+        token in member(near("[a-zA-Z0-9](-{0,3}[a-zA-Z0-9]){30,130}", 260)),
+        log_group in member(near("[a-zA-Z0-9_/.-]{1,520}", 520)),
+        model in member(near(r"[\s\S]{1,104}", 104)),
+        sdk in member(near(r"[\s\S]{1,260}", 260)),
+        version in prop_oneof![
+            6 => any::<i32>().prop_map(|version| Some(json!(version))),
+            1 => any::<i64>().prop_map(|version| Some(json!(version))),
+            1 => any::<f64>().prop_map(|version| Some(json!(version))),
+            1 => Just(Some(json!("1"))),
+            1 => Just(None),
+        ],
+        info_is_there in prop::bool::weighted(0.9),
+    ) {
+        let mut expected = Vec::new();
+        let mut expect = |fails: bool, name: &str| if fails { expected.push(name.to_owned()) };
+        expect(!NAME.allows(&name), "workflowDefinitionName");
+        expect(!info_is_there, "clientInfo");
+        if info_is_there {
+            let version = version.as_ref().and_then(Value::as_i64).map(i32::try_from);
+            expect(!matches!(version, Some(Ok(_))), "clientInfo.compatibilityVersion");
+            expect(fails(&SDK, false, sdk.as_ref()), "clientInfo.sdkVersion");
+        }
+        expect(fails(&TOKEN, false, token.as_ref()), "clientToken");
+        expect(fails(&LOG_GROUP, false, log_group.as_ref()), "logGroupName");
+        expect(fails(&MODEL, true, model.as_ref()), "modelId");
+
+        let object = |members: Vec<(&str, Option<Value>)>| -> Value {
+            members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        };
+        let info = object(vec![("compatibilityVersion", version), ("sdkVersion", sdk)]);
+        let body = object(vec![
+            ("clientInfo", info_is_there.then_some(info)),
+            ("clientToken", token),
+            ("logGroupName", log_group),
+            ("modelId", model),
+        ]);
+        let failed = match CreateWorkflowRunRequest::parse(&name, body.to_string().as_bytes()) {
+            Ok(_) => vec![],
+            Err(ApiError::Validation { field_list, .. }) => field_list.into_iter().map(|field| field.name).collect(),
+            Err(other) => panic!("{other:?}"),
+        };
+        prop_assert_eq!(failed, expected);
+    }
+
+    #[test]
+    fn a_request_drawn_from_the_documented_patterns_is_taken(
+        name in string_regex("[a-zA-Z0-9_-]{1,40}").unwrap(),
+        token in string_regex("[a-zA-Z0-9](-{0,1}[a-zA-Z0-9]){32,127}").unwrap(),
+        log_group in string_regex("/[a-zA-Z0-9_/.-]{0,511}").unwrap(),
+        model in string_regex(r"[\s\S]{1,100}").unwrap(),
+        sdk in string_regex(r"[\s\S]{1,256}").unwrap(),
+        version in any::<i32>(),
+    ) {
+        let body = json!({
+            "clientInfo": {"compatibilityVersion": version, "sdkVersion": sdk},
+            "clientToken": token, "logGroupName": log_group, "modelId": model,
+        });
+        let Ok(request) = CreateWorkflowRunRequest::parse(&name, body.to_string().as_bytes()) else {
+            return Err(TestCaseError::fail("refused"));
+        };
+        prop_assert_eq!(request.workflow_definition_name.as_str(), name);
+        prop_assert_eq!(request.client_token.as_ref().map(ClientToken::as_str), Some(&*token));
+        prop_assert_eq!(request.log_group_name.as_ref().map(LogGroupName::as_str), Some(&*log_group));
+        prop_assert_eq!(request.model_id.as_str(), model);
+        prop_assert_eq!(request.sdk_version.as_ref().map(SdkVersion::as_str), Some(&*sdk));
+        prop_assert_eq!(request.compatibility_version, version);
+    }
+
+    #[test]
+    fn no_body_makes_the_parser_panic(name in any::<String>(), body in any::<Vec<u8>>()) {
+        let _ = CreateWorkflowRunRequest::parse(&name, &body);
+    }
+}

@@ -1,0 +1,308 @@
+//! What goes over the wire: the answers that the API reference documents, as the real client reads them and as raw
+//! HTTP where no client would send the request.
+
+use aws_sdk_novaact::error::ProvideErrorMetadata as _;
+use aws_sdk_novaact::operation::RequestId as _;
+use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
+use serde_json::json;
+
+use crate::app::{App, Item, body};
+use crate::embedded::{UNIDENTIFIED, put_definition};
+
+const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
+
+fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
+    item[attribute].as_s().unwrap()
+}
+
+#[tokio::test]
+async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
+    let app = App::start().await;
+    let request = app.create("demo").client_token(TOKEN).log_group_name("/workflow-runs/demo");
+    let output = request.send().await.unwrap();
+    assert_eq!(output.status(), &WorkflowRunStatus::Running);
+
+    let runs = app.items("run/").await;
+    let [run] = runs.as_slice() else { panic!("{runs:?}") };
+    let id = output.workflow_run_id();
+    assert_eq!(text(run, "pk"), format!("run/{UNIDENTIFIED}/{id}"));
+    assert_eq!(text(run, "accountId"), UNIDENTIFIED);
+    assert_eq!(text(run, "workflowRunId"), id);
+    assert_eq!(text(run, "workflowDefinitionName"), "demo");
+    assert_eq!(text(run, "status"), "RUNNING");
+    assert_eq!(text(run, "modelId"), "nova-act-latest");
+    assert_eq!(text(run, "logGroupName"), "/workflow-runs/demo");
+    assert_eq!(text(run, "clientToken"), TOKEN);
+    assert_eq!(text(run, "requestId"), output.request_id().unwrap());
+    assert_eq!(run["clientInfo"].as_m().unwrap()["compatibilityVersion"].as_n().unwrap(), "1");
+    assert!(!run["clientInfo"].as_m().unwrap().contains_key("sdkVersion"));
+    let iso_8601 = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$").unwrap();
+    assert!(iso_8601.is_match(text(run, "startedAt")), "{run:?}");
+    assert_eq!(run.len(), 11);
+    assert_eq!(app.log_groups().await, ["/workflow-runs/demo"]);
+}
+
+#[tokio::test]
+async fn a_run_without_a_log_group_has_none() {
+    let app = App::start().await;
+    app.create("demo").send().await.unwrap();
+    assert!(!app.items("run/").await[0].contains_key("logGroupName"));
+    assert_eq!(app.log_groups().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_log_group_that_exists_already_is_used() {
+    let app = App::start().await;
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&app.services.aws);
+    logs.create_log_group().log_group_name("/workflow-runs/old").send().await.unwrap();
+    app.create("demo").log_group_name("/workflow-runs/old").send().await.unwrap();
+    assert_eq!(app.items("run/").await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_answer_is_201_with_status_and_id() {
+    let app = App::start().await;
+    let answer = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert!(answer.header("x-amzn-requestid").is_some());
+    assert_eq!(answer.header("x-amzn-errortype"), None);
+    assert_eq!(answer.header("idempotent-replayed"), None);
+    let id = answer.body["workflowRunId"].as_str().unwrap();
+    assert_eq!(answer.body, json!({"status": "RUNNING", "workflowRunId": id}));
+    let documented = regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$").unwrap();
+    assert!(documented.is_match(id), "{id}");
+}
+
+#[tokio::test]
+async fn the_name_in_the_path_is_percent_decoded() {
+    let app = App::start().await;
+    put_definition(&app.services, UNIDENTIFIED, "my-flow", "ACTIVE").await.unwrap();
+    let answer = app.send("PUT", "/workflow-definitions/my%2Dflow/workflow-runs", body(TOKEN, "a").to_string()).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    for name in ["de%20mo", "de%2Fmo", "demo%0A", "%FF", "..", "."] {
+        let path = format!("/workflow-definitions/{name}/workflow-runs");
+        let answer = app.send("PUT", &path, body(TOKEN, "a").to_string()).await;
+        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["workflowDefinitionName"]), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() {
+    let app = App::start().await;
+    for (method, path) in [
+        ("GET", "/workflow-definitions/demo/workflow-runs"),
+        ("POST", "/workflow-definitions/demo/workflow-runs"),
+        ("DELETE", "/workflow-definitions/demo/workflow-runs"),
+        ("PUT", "/"),
+        ("PUT", "/workflow-definitions/demo/workflow-runs/"),
+        ("PUT", "/workflow-definitions/demo"),
+        ("PUT", "/workflow-definitions/demo/workflow-runs/5f0d3f6a-7a64-4a3e-9d0e-0123456789ab"),
+        ("PUT", "/x/workflow-definitions/demo/workflow-runs"),
+    ] {
+        let answer = app.send(method, path, body(TOKEN, "/a").to_string()).await;
+        answer.assert_error(404, "UnknownOperationException", json!({}));
+    }
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn a_definition_that_does_not_exist_is_not_found() {
+    let app = App::start().await;
+    let error = app.create("nope").log_group_name("/a").send().await.unwrap_err().into_service_error();
+    assert!(error.meta().request_id().is_some());
+    assert!(error.is_resource_not_found_exception(), "{error:?}");
+    let answer = app.send("PUT", "/workflow-definitions/nope/workflow-runs", body(TOKEN, "/a").to_string()).await;
+    let members = json!({"resourceId": "nope", "resourceType": "workflow-definition"});
+    answer.assert_error(404, "ResourceNotFoundException", members);
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn a_definition_that_is_not_active_conflicts() {
+    let app = App::start().await;
+    put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
+    let error = app.create("demo").log_group_name("/a").send().await.unwrap_err().into_service_error();
+    assert!(error.is_conflict_exception(), "{error:?}");
+    let answer = app.put(body(TOKEN, "/a").to_string()).await;
+    let members = json!({"resourceId": "demo", "resourceType": "workflow-definition"});
+    answer.assert_error(409, "ConflictException", members);
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn the_real_client_reads_every_member_of_a_validation_error() {
+    let app = App::start().await;
+    let request = app.create("demo").client_token("short").model_id("").log_group_name("a b");
+    let error = request.send().await.unwrap_err().into_service_error();
+    let aws_sdk_novaact::operation::create_workflow_run::CreateWorkflowRunError::ValidationException(error) = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(error.reason(), &ValidationExceptionReason::FieldValidationFailed);
+    let fields: Vec<_> = error.field_list().iter().map(|field| (field.name(), field.message())).collect();
+    assert_eq!(
+        fields,
+        [
+            ("clientToken", "Member must have length between 33 and 256, inclusive"),
+            ("logGroupName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_/.-]+"),
+            ("modelId", "Member must have length between 1 and 100, inclusive"),
+        ]
+    );
+    assert!(error.meta().request_id().is_some());
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn every_field_that_fails_is_named_with_its_path() {
+    let app = App::start().await;
+    let bad = json!({
+        "clientInfo": {"compatibilityVersion": 2_147_483_648_u32, "sdkVersion": ""},
+        "clientToken": "-".repeat(40),
+        "logGroupName": "aws/x",
+        "modelId": "m".repeat(101),
+    });
+    let answer = app.send("PUT", "/workflow-definitions/a.b/workflow-runs", bad.to_string()).await;
+    assert_eq!(
+        answer.failed_fields(),
+        [
+            "workflowDefinitionName",
+            "clientInfo.compatibilityVersion",
+            "clientInfo.sdkVersion",
+            "clientToken",
+            "logGroupName",
+            "modelId"
+        ]
+    );
+    answer.assert_error(
+        400,
+        "ValidationException",
+        json!({"reason": "FieldValidationFailed", "fieldList": answer.body["fieldList"]}),
+    );
+}
+
+#[tokio::test]
+async fn null_is_the_same_as_absent() {
+    let app = App::start().await;
+    let answer = app.put(r#"{"clientInfo": null, "modelId": null, "clientToken": null, "logGroupName": null}"#).await;
+    assert_eq!(answer.failed_fields(), ["clientInfo", "modelId"]);
+    let info = r#"{"compatibilityVersion": 1, "sdkVersion": null}"#;
+    let answer = app
+        .put(format!(r#"{{"clientInfo": {info}, "modelId": "m", "clientToken": null, "logGroupName": null}}"#))
+        .await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+#[tokio::test]
+async fn members_of_the_wrong_type_fail_by_name() {
+    let app = App::start().await;
+    for wrong in ["1", "true", "[]", r#"["m"]"#, "{}", "1.5", r#""\ud800""#] {
+        let bad = format!(
+            r#"{{"modelId": {wrong}, "clientToken": {wrong}, "logGroupName": {wrong},
+                "clientInfo": {{"compatibilityVersion": 1, "sdkVersion": {wrong}}}}}"#
+        );
+        let answer = app.put(bad).await;
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert_eq!(answer.failed_fields(), ["clientInfo.sdkVersion", "clientToken", "logGroupName", "modelId"]);
+    }
+    for wrong in ["1", r#""x""#, "[]", "[1, null]", "false"] {
+        let answer = app.put(format!(r#"{{"modelId": "m", "clientInfo": {wrong}}}"#)).await;
+        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo"]), "{wrong}");
+    }
+    for wrong in ["1.0", "1e2", r#""1""#, "2147483648", "-2147483649", "[1]", "true", "{}"] {
+        let answer = app.put(format!(r#"{{"modelId": "m", "clientInfo": {{"compatibilityVersion": {wrong}}}}}"#)).await;
+        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo.compatibilityVersion"]), "{wrong}");
+    }
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn a_compatibility_version_is_any_32_bit_integer() {
+    let app = App::start().await;
+    for version in [i32::MIN, -1, 0, i32::MAX] {
+        let info = json!({"clientInfo": {"compatibilityVersion": version}, "modelId": "m"});
+        assert_eq!(app.put(info.to_string()).await.status, 201, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
+    let app = App::start().await;
+    for (bad, place) in [
+        (r#"{"modelId": "#, "line 1 column 12"),
+        ("{\n  \"modelId\" 1}", "line 2 column 13"),
+        (r#"{"modelId": "m"} x"#, "line 1 column 18"),
+        (r#"{"modelId": "m", "modelId": "n"}"#, "duplicate field `modelId` at line 1 column 26"),
+        ("[]", "not a JSON object"),
+        ("null", "not a JSON object"),
+        (r#""secret""#, "not a JSON object"),
+        ("\u{feff}{}", "not a JSON object"),
+        ("{'modelId': 1}", "line 1 column 2"),
+        ("{\"modelId\": \"a\nb\"}", "line 1 column 14"),
+        (" ", "not a JSON object"),
+    ] {
+        let answer = app.put(bad).await;
+        let fields = answer.body["fieldList"].clone();
+        assert_eq!(fields, json!([]), "{bad}");
+        answer.assert_error(
+            400,
+            "ValidationException",
+            json!({"reason": "FieldValidationFailed", "fieldList": fields}),
+        );
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.contains(place), "{bad}: {message}");
+        assert!(!message.contains("secret"));
+    }
+    let answer = app.send("PUT", "/workflow-definitions/a.b/workflow-runs", "{").await;
+    assert_eq!(answer.failed_fields(), ["workflowDefinitionName"]);
+    app.assert_nothing_left_behind().await;
+}
+
+#[tokio::test]
+async fn members_that_stand_twice_are_refused() {
+    let app = App::start().await;
+    let twice = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1, "compatibilityVersion": 2}}"#;
+    let answer = app.put(twice).await;
+    assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo"]));
+    let escaped = r#"{"modelId": "m", "\u006dodelId": "n", "clientInfo": {"compatibilityVersion": 1}}"#;
+    assert_eq!(app.put(escaped).await.status, 400);
+}
+
+#[tokio::test]
+async fn unknown_members_are_ignored_whatever_they_hold() {
+    let app = App::start().await;
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    for unknown in [r#""\ud800""#, "1e999", &deep, r#"{"a": 1, "a": 2}"#, &format!("\"{}\"", "x".repeat(1_000_000))] {
+        let info = format!(r#"{{"compatibilityVersion": 1, "unknown": {unknown}}}"#);
+        let answer = app.put(format!(r#"{{"unknown": {unknown}, "modelId": "m", "clientInfo": {info}}}"#)).await;
+        assert_eq!(answer.status, 201, "{}", &unknown[..unknown.len().min(20)]);
+    }
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_and_leave_nothing_behind() {
+    let app = App::start().await;
+    let million = "x".repeat(1_000_000);
+    let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+    let bodies: Vec<Vec<u8>> = vec![
+        million.clone().into(),
+        format!(r#"{{"modelId": "{million}", "clientInfo": {{"compatibilityVersion": 1}}}}"#).into(),
+        "{".repeat(1_000_000).into(),
+        deep("[", "]").into(),
+        deep(r#"{"clientInfo":"#, "}").into(),
+        format!(r#"{{"modelId": {}}}"#, deep("[", "]")).into(),
+        format!(r#"{{"clientInfo": {}1{}}}"#, r#"{"clientInfo":"#.repeat(100_000), "}".repeat(100_000)).into(),
+        b"{\"modelId\": \"\xff\xfe\", \"clientInfo\": {\"compatibilityVersion\": 1}}".to_vec(),
+        b"{\"\xff\": 1}".to_vec(),
+        br#"{"\ud800": 1}"#.to_vec(),
+        vec![0; 1000],
+        vec![b' '; 1_000_000],
+    ];
+    for bad in bodies {
+        let start = String::from_utf8_lossy(&bad[..bad.len().min(40)]).into_owned();
+        let answer = app.put(bad).await;
+        assert_eq!(answer.status, 400, "{start}: {answer:?}");
+        assert_eq!(answer.header("x-amzn-errortype"), Some("ValidationException"), "{start}");
+    }
+    app.assert_nothing_left_behind().await;
+}

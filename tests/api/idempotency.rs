@@ -1,0 +1,176 @@
+//! One client token of one account: one run.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::app::{App, body};
+use crate::embedded::{SAMPLE, UNIDENTIFIED, put_definition};
+
+const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
+
+#[tokio::test]
+async fn a_replay_is_answered_with_the_run_that_is_there() {
+    let app = App::start().await;
+    let first = app.put(body(TOKEN, "/a").to_string()).await;
+    let before = app.items("run/").await;
+    // Warm, the put's condition tells; in a fresh environment, the read.
+    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+        let replay = app.put(body(TOKEN, "/a").to_string()).await;
+        assert_eq!((replay.status, &replay.body), (201, &first.body));
+        assert_eq!(replay.header("idempotent-replayed"), Some("true"));
+        assert_ne!(replay.header("x-amzn-requestid"), first.header("x-amzn-requestid"));
+    }
+    assert_eq!(app.items("run/").await, before);
+}
+
+#[tokio::test]
+async fn a_replay_tells_what_has_become_of_the_run() {
+    let app = App::start().await;
+    let first = app.put(body(TOKEN, "/a").to_string()).await;
+    let key = app.items("run/").await[0]["pk"].clone();
+    let dynamodb = aws_sdk_dynamodb::Client::new(&app.services.aws);
+    let update = dynamodb.update_item().table_name(&app.services.table_name).key("pk", key);
+    let update = update.update_expression("SET #s = :s").expression_attribute_names("#s", "status");
+    update.expression_attribute_values(":s", AttributeValue::S("SUCCEEDED".into())).send().await.unwrap();
+    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+        let replay = app.put(body(TOKEN, "/a").to_string()).await;
+        assert_eq!(replay.body, json!({"status": "SUCCEEDED", "workflowRunId": first.body["workflowRunId"]}));
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behind() {
+    let app = App::start().await;
+    for account in [UNIDENTIFIED, SAMPLE] {
+        put_definition(&app.services, account, "other", "ACTIVE").await.unwrap();
+    }
+    let first = app.put(body(TOKEN, "/a").to_string()).await;
+    let before = app.items("").await;
+    let mut others = vec![];
+    for (pointer, value) in [
+        ("/modelId", json!("another")),
+        ("/clientInfo/compatibilityVersion", json!(2)),
+        ("/clientInfo/sdkVersion", json!("1.1")),
+        ("/clientInfo/sdkVersion", json!(null)),
+        ("/logGroupName", json!(null)),
+    ] {
+        let mut changed = body(TOKEN, "/a");
+        *changed.pointer_mut(pointer).unwrap() = value;
+        others.push(("demo", changed));
+    }
+    others.push(("other", body(TOKEN, "/a")));
+    let conflict = json!({"resourceId": first.body["workflowRunId"], "resourceType": "workflow-run"});
+    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+        for (definition, changed) in &others {
+            let path = format!("/workflow-definitions/{definition}/workflow-runs");
+            let answer = app.send("PUT", &path, changed.to_string()).await;
+            answer.assert_error(409, "ConflictException", conflict.clone());
+        }
+        let answer = app.put(body(TOKEN, "/never-seen").to_string()).await;
+        answer.assert_error(409, "ConflictException", conflict.clone());
+    }
+    assert_eq!(app.items("").await, before);
+    assert_eq!(app.log_groups().await, ["/a"]);
+}
+
+#[tokio::test]
+async fn a_replay_succeeds_when_the_definition_is_gone() {
+    let app = App::start().await;
+    let first = app.put(body(TOKEN, "/a").to_string()).await;
+    put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
+    let fresh = app.fresh(UNIDENTIFIED).await;
+    assert_eq!(fresh.put(body(TOKEN, "/a").to_string()).await.body, first.body);
+    assert_eq!(fresh.put(body(&TOKEN.replace('0', "1"), "/a").to_string()).await.status, 409);
+}
+
+#[tokio::test]
+async fn the_real_client_reads_the_run_that_it_collides_with() {
+    let app = App::start().await;
+    let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
+    let changed = app.create("demo").client_token(TOKEN).model_id("another");
+    let error = changed.send().await.unwrap_err().into_service_error();
+    let aws_sdk_novaact::operation::create_workflow_run::CreateWorkflowRunError::ConflictException(error) = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!((error.resource_id(), error.resource_type()), (first.workflow_run_id(), "workflow-run"));
+}
+
+#[tokio::test]
+async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
+    let app = App::start().await;
+    let environments = [app.fresh(UNIDENTIFIED).await, app.fresh(UNIDENTIFIED).await, app.fresh(UNIDENTIFIED).await];
+    let mut calls = JoinSet::new();
+    for call in 0..60 {
+        let request = environments[call % 3].create("demo").client_token(TOKEN).log_group_name("/a");
+        calls.spawn(async move { request.send().await.unwrap().workflow_run_id().to_owned() });
+    }
+    let ids: BTreeSet<String> = calls.join_all().await.into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    assert_eq!(app.items("run/").await.len(), 1);
+    assert_eq!(app.log_groups().await, ["/a"]);
+}
+
+#[tokio::test]
+async fn two_accounts_with_the_same_token_have_a_run_each() {
+    let app = App::start().await;
+    let other = app.fresh(SAMPLE).await;
+    let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
+    let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
+    assert_ne!(first.workflow_run_id(), second.workflow_run_id());
+    assert_eq!(app.items("run/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_account_does_not_see_another_ones_definitions() {
+    let app = App::start().await;
+    put_definition(&app.services, SAMPLE, "theirs", "ACTIVE").await.unwrap();
+    let mut event = json!({
+        "httpMethod": "PUT",
+        "path": "/workflow-definitions/theirs/workflow-runs",
+        "requestContext": {"httpMethod": "PUT", "accountId": SAMPLE},
+        "body": r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#,
+    });
+    // One process serves both: what it has learnt for the one account does not count for the other.
+    for (account, status) in [(SAMPLE, 201), (UNIDENTIFIED, 404), (SAMPLE, 201)] {
+        event["requestContext"]["accountId"] = account.into();
+        let event = event.to_string();
+        let api = std::sync::Arc::clone(&app.api);
+        let response = crate::gateway::invoke(api, event.as_bytes(), crate::gateway::TIMEOUT).await.unwrap();
+        assert_eq!(response["statusCode"], status, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_every_request_is_a_run_of_its_own() {
+    let app = App::start().await;
+    let mut request = body(TOKEN, "/a");
+    request["clientToken"] = json!(null);
+    let (first, second) = (app.put(request.to_string()).await, app.put(request.to_string()).await);
+    assert_ne!(first.body["workflowRunId"], second.body["workflowRunId"]);
+    assert_eq!(app.items("run/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_is_case_sensitive() {
+    let app = App::start().await;
+    let lower = app.put(body(TOKEN, "/a").to_string()).await;
+    let upper = app.put(body(&TOKEN.to_uppercase(), "/a").to_string()).await;
+    assert_ne!(lower.body["workflowRunId"], upper.body["workflowRunId"]);
+}
+
+#[tokio::test]
+async fn a_put_whose_answer_was_lost_has_still_created_the_run() {
+    let app = App::start().await;
+    for token in [Some(TOKEN), None] {
+        app.fail("PutItem", 1, crate::app::How::Lost);
+        let mut request = body(TOKEN, "/a");
+        (request["clientToken"], request["logGroupName"]) = (json!(token), json!(null));
+        let answer = app.put(request.to_string()).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, None), "{answer:?}");
+    }
+    assert_eq!(app.items("run/").await.len(), 2);
+}

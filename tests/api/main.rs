@@ -1,0 +1,16 @@
+//! Black-box tests: a server on a free port, the real client, embedded DynamoDB and CloudWatch Logs.
+#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "these are tests")]
+
+#[path = "../../examples/local/embedded.rs"]
+mod embedded;
+#[path = "../../examples/local/gateway.rs"]
+mod gateway;
+
+mod app;
+mod constraints;
+mod contract;
+mod events;
+mod failures;
+mod idempotency;
+mod lambda;
+mod logs;
