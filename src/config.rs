@@ -16,9 +16,13 @@ pub struct Config {
 impl Config {
     /// Reads `TABLE_NAME`, and what the AWS SDK reads itself (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL`…).
     ///
+    /// Lambda sets the rest of the environment, and so does `cargo lambda watch`. Whoever starts the binary by hand
+    /// is told of `AWS_LAMBDA_RUNTIME_API`, without which the Lambda runtime would panic.
+    ///
     /// # Errors
     /// Names the variable that is missing or empty.
     pub async fn from_env() -> Result<Self, ConfigError> {
+        required("AWS_LAMBDA_RUNTIME_API", env::var("AWS_LAMBDA_RUNTIME_API").ok())?;
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
         let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
         required("AWS_REGION", aws.region().map(ToString::to_string))?;

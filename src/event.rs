@@ -22,7 +22,7 @@ pub struct Call {
     pub path: String,
     /// The body; decoded, if it came base64-encoded.
     pub body: Body,
-    /// The time until Lambda ends the invocation.
+    /// The time until Lambda ends the invocation; [`Duration::MAX`], if nobody has said when.
     pub time_left: Duration,
 }
 
@@ -63,9 +63,10 @@ impl From<Request> for Call {
             lambda_request_id: lambda_request_id.to_owned(),
             method: request.method().clone(),
             path: without_stage(request.raw_http_path(), stage).to_owned(),
-            time_left: lambda.map_or(Duration::MAX, |context| {
-                context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
-            }),
+            // A deadline that has passed before the work begins is none: cargo-lambda's emulator sends such.
+            time_left: lambda
+                .and_then(|context| context.deadline().duration_since(SystemTime::now()).ok())
+                .unwrap_or(Duration::MAX),
             body: request.into_body(),
         }
     }

@@ -11,8 +11,11 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     subscriber(writer, filter).init();
-    // The message of a panic may repeat what was being parsed; its place does not.
-    std::panic::set_hook(Box::new(|panic| error!(location = panic.location().map(tracing::field::display), "panic")));
+    std::panic::set_hook(Box::new(|panic| {
+        // A message that was put together at run time may repeat what was being parsed; a literal cannot.
+        let literal: Option<&&'static str> = panic.payload().downcast_ref();
+        error!(literal, location = panic.location().map(tracing::field::display), "panic");
+    }));
 }
 
 /// What turns events into lines.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
 use workflow_runs::handler::Sources;
 
@@ -302,6 +304,23 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
         assert_eq!(response["multiValueHeaders"]["x-amzn-requestid"], json!(["the-gateways-id"]));
         assert_eq!(app.items("run/").await, []);
     }
+}
+
+#[tokio::test]
+async fn a_deadline_of_an_emulator_that_has_passed_long_ago_is_none() {
+    let app = App::start().await;
+    let event = json!({
+        "httpMethod": "PUT",
+        "path": "/workflow-definitions/demo/workflow-runs",
+        "requestContext": {"httpMethod": "PUT"},
+        "body": request(),
+    })
+    .to_string();
+    let request: LambdaRequest = serde_json::from_str(&event).unwrap();
+    let mut context = Context::default();
+    context.deadline = 600_000;
+    let request = lambda_http::Request::from(request).with_lambda_context(context);
+    assert_eq!(app.api.handle(request).await.status(), 201);
 }
 
 #[tokio::test]

@@ -120,14 +120,22 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
 
 #[test]
 fn without_its_environment_the_function_does_not_start_and_names_what_is_missing() {
-    let no_instance = ("AWS_EC2_METADATA_DISABLED", "true");
-    let region = ("AWS_REGION", "us-east-1");
-    for (variables, missing) in [
-        (vec![no_instance, region], "TABLE_NAME"),
-        (vec![no_instance, region, ("TABLE_NAME", "")], "TABLE_NAME"),
-        (vec![no_instance, ("TABLE_NAME", "workflow-runs")], "AWS_REGION"),
+    let complete = [
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
+        ("AWS_REGION", "us-east-1"),
+        ("TABLE_NAME", "workflow-runs"),
+    ];
+    for (missing, value) in [
+        ("TABLE_NAME", None),
+        ("TABLE_NAME", Some("")),
+        ("AWS_REGION", None),
+        ("AWS_LAMBDA_RUNTIME_API", None),
+        ("AWS_LAMBDA_RUNTIME_API", Some("")),
     ] {
-        let output = Function::start(&variables).output();
+        let variables =
+            complete.into_iter().filter(|(name, _)| *name != missing).chain(value.map(|value| (missing, value)));
+        let output = Function::start(&variables.collect::<Vec<_>>()).output();
         assert!(!output.status.success());
         let line: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(line["level"], "ERROR");
