@@ -88,7 +88,8 @@ async fn listen(port: u16, option: &str) -> Result<TcpListener, String> {
 
 fn introduce(api: SocketAddr, aws_url: &str, table: &str) {
     println!(
-        r#"The API is on http://{api}; DynamoDB ({table}) and CloudWatch Logs are on {aws_url}. Ctrl-C ends it.
+        r#"API                           http://{api}
+DynamoDB, CloudWatch Logs     {aws_url} (table {table}, logs in memory)
 
 Start a run of the definition `demo`, with the AWS CLI or with curl:
 

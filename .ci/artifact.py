@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""The artifact that gets deployed, started by itself: sample events, boto3 and the AWS CLI must get what is documented.
+
+usage: artifact.py BOOTSTRAP LOCAL
+
+BOOTSTRAP is the function, LOCAL the example server, whose embedded DynamoDB and CloudWatch Logs the function uses.
+cargo-lambda's emulator stands for Lambda and its gateway.
+"""
+import contextlib
+import http.server
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import boto3
+import botocore.config
+
+BOOTSTRAP, LOCAL = sys.argv[1:]
+TOKEN = "0b9c8d7e-6f5a-4b3c-8d2e-1f0a9b8c7d6f"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+REQUEST = {"workflowDefinitionName": "demo", "modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
+EVENTS = {
+    "rest-create": 201, "rest-replay": 201, "rest-changed-replay": 409, "rest-create-without-token": 201,
+    "rest-invalid-body": 400, "rest-unknown-definition": 404, "http-create": 201, "http-create-without-token": 201,
+}
+
+
+@contextlib.contextmanager
+def process(*command, **variables):
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **CREDENTIALS, **variables})
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def function(aws_url):
+    """The artifact behind cargo-lambda's emulator. Yields the port of both its Invoke API and its HTTP endpoint."""
+    port = free_port()
+    emulator = process("cargo", "lambda", "watch", "--only-lambda-apis", "--invoke-port", str(port))
+    lambda_variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "_", "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt",
+    }
+    with emulator:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        with process(BOOTSTRAP, AWS_ENDPOINT_URL=aws_url, TABLE_NAME="workflow-runs", **lambda_variables):
+            yield port
+
+
+@contextlib.contextmanager
+def failing_aws(status, error):
+    """An AWS whose every answer is this error."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.dumps({"__type": error, "message": "injected"}).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        def log_message(self, *_):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def client(port):
+    once = botocore.config.Config(retries={"total_max_attempts": 1})
+    return boto3.client("nova-act", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
+                        aws_access_key_id="ci", aws_secret_access_key="ci", config=once)
+
+
+def check(what, condition, seen):
+    print(f"{'ok' if condition else 'FAILED'}: {what}")
+    if not condition:
+        sys.exit(f"{what}: {seen}")
+
+
+def check_raises(port, name, status, members, **change):
+    """boto3 raises the modelled exception, with its members and a request id."""
+    nova_act = client(port)
+    try:
+        seen = nova_act.create_workflow_run(**{**REQUEST, **change})
+    except getattr(nova_act.exceptions, name) as error:
+        seen = error.response
+    metadata = seen["ResponseMetadata"]
+    right = seen.get("Error", {}).get("Code") == name and metadata["HTTPStatusCode"] == status and metadata["RequestId"]
+    check(f"boto3 raises {name} with {members}", right and members.items() <= seen.items(), seen)
+
+
+def check_cli(port, *arguments, expect):
+    command = ["aws", "nova-act", "create-workflow-run", "--endpoint-url", f"http://127.0.0.1:{port}",
+               "--model-id", "nova-act-latest", "--client-info", "compatibilityVersion=1", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **CREDENTIALS, "AWS_MAX_ATTEMPTS": "1"})
+    check(f"the AWS CLI prints {expect}", re.search(expect, done.stdout + done.stderr), done)
+
+
+def main():
+    with process(LOCAL, "--port", "0", "--aws-port", "0") as local:
+        _, aws_url = (re.search(r"http://\S+", local.stdout.readline()).group() for _ in range(2))
+        with function(aws_url) as port:
+            for name, status in EVENTS.items():
+                invoke = ["cargo", "lambda", "invoke", "--invoke-port", str(port), "--data-file", f"events/{name}.json"]
+                answer = json.loads(subprocess.run(invoke, check=True, capture_output=True, text=True).stdout)
+                check(f"events/{name}.json is answered with {status}", answer["statusCode"] == status, answer)
+
+            first = client(port).create_workflow_run(**REQUEST, clientToken=TOKEN, logGroupName="/workflow-runs/ci")
+            again = client(port).create_workflow_run(**REQUEST, clientToken=TOKEN, logGroupName="/workflow-runs/ci")
+            run = first["workflowRunId"]
+            check("boto3 starts a run", first["status"] == "RUNNING" and first["ResponseMetadata"]["RequestId"], first)
+            headers = again["ResponseMetadata"]["HTTPHeaders"]
+            check("boto3 replays it", again["workflowRunId"] == run and headers.get("idempotent-replayed") == "true", again)
+            check_raises(port, "ConflictException", 409, {"resourceId": run, "resourceType": "workflow-run"}, clientToken=TOKEN)
+            missing = {"resourceId": "nope", "resourceType": "workflow-definition"}
+            check_raises(port, "ResourceNotFoundException", 404, missing, workflowDefinitionName="nope")
+            length = {"name": "modelId", "message": "Member must have length between 1 and 100, inclusive"}
+            invalid = {"reason": "FieldValidationFailed", "fieldList": [length]}
+            check_raises(port, "ValidationException", 400, invalid, modelId="m" * 101)
+            check_cli(port, "--workflow-definition-name", "demo", expect='"status": "RUNNING"')
+            check_cli(port, "--workflow-definition-name", "nope", expect=r"\(ResourceNotFoundException\)")
+
+    for error, aws_status, name, status, members in [
+        ("AccessDeniedException", 400, "AccessDeniedException", 403, {}),
+        ("ThrottlingException", 400, "ThrottlingException", 429, {"serviceCode": "dynamodb", "retryAfterSeconds": 1}),
+        ("InternalServerError", 500, "InternalServerException", 500, {"retryAfterSeconds": 1}),
+    ]:
+        with failing_aws(aws_status, error) as aws_url, function(aws_url) as port:
+            check_raises(port, name, status, members)
+            check_cli(port, "--workflow-definition-name", "demo", expect=rf"\({name}\)")
+
+
+if __name__ == "__main__":
+    main()
