@@ -5,51 +5,85 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::{Body, Response};
 use serde_json::Value;
 
-use crate::error::ApiError;
-
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// What an operation answers when it has succeeded.
-#[derive(Debug)]
 pub struct Success {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: Value,
-    /// The outcome that the log names.
-    pub outcome: &'static str,
-    /// An earlier request did what this one asks for.
-    pub replayed: bool,
+    /// The output, as JSON.
+    pub output: Value,
+    /// How it came about.
+    pub outcome: Outcome,
+    /// The workflow run that it is about, for the log.
+    pub workflow_run_id: Option<String>,
 }
 
-/// The response, with the headers that every answer carries.
-#[must_use]
-pub fn response(result: &Result<Success, ApiError>, request_id: &str) -> Response<Body> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, request_id);
+/// How a success came about.
+#[derive(Clone, Copy)]
+pub enum Outcome {
+    /// This request created the resource.
+    Created,
+    /// An earlier, equal request had created it.
+    Replayed,
+}
+
+impl Outcome {
+    /// The outcome that the log names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Replayed => "replayed",
+        }
     }
-    let (status, body) = match result {
-        Ok(success) => {
-            if success.replayed {
-                headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
-            }
-            (success.status, success.body.to_string())
+}
+
+/// An answer, as it goes over the wire.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// Header `x-amzn-errortype`.
+    pub error_type: Option<&'static str>,
+    /// Header `Retry-After`, in seconds.
+    pub retry_after_seconds: Option<u32>,
+    /// Header `idempotent-replayed: true`.
+    pub replayed: bool,
+    /// The body, JSON.
+    pub body: String,
+}
+
+impl Success {
+    /// The success as the API reference documents it.
+    pub fn to_answer(&self) -> Answer {
+        let (status, replayed) = match self.outcome {
+            Outcome::Created => (StatusCode::CREATED, false),
+            Outcome::Replayed => (StatusCode::CREATED, true),
+        };
+        Answer { status, error_type: None, retry_after_seconds: None, replayed, body: self.output.to_string() }
+    }
+}
+
+impl Answer {
+    /// The response. Every one carries the request id.
+    pub fn into_response(self, request_id: &str) -> Response<Body> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // A caller can make API Gateway use an id of the caller's; one that is no header value is left out.
+        if let Ok(request_id) = HeaderValue::from_str(request_id) {
+            headers.insert(REQUEST_ID, request_id);
         }
-        Err(error) => {
-            let wire = error.to_wire();
-            headers.insert(ERROR_TYPE, HeaderValue::from_static(wire.name));
-            if let Some(seconds) = wire.retry_after_seconds {
-                headers.insert(RETRY_AFTER, seconds.into());
-            }
-            (wire.status, wire.body.to_string())
+        if let Some(error_type) = self.error_type {
+            headers.insert(ERROR_TYPE, HeaderValue::from_static(error_type));
         }
-    };
-    let mut response = Response::new(Body::Text(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.replayed {
+            headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        }
+        let mut response = Response::new(Body::Text(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        response
+    }
 }

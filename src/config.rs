@@ -16,18 +16,30 @@ pub struct Config {
 impl Config {
     /// Reads `TABLE_NAME`, and what the AWS SDK reads itself (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL`…).
     ///
-    /// Lambda sets the rest of the environment, and so does `cargo lambda watch`. Whoever starts the binary by hand
-    /// is told of `AWS_LAMBDA_RUNTIME_API`, without which the Lambda runtime would panic.
+    /// The rest is Lambda's, or that of `cargo lambda watch`: without it, the Lambda runtime would panic.
     ///
     /// # Errors
     /// Names the variable that is missing or empty.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        required("AWS_LAMBDA_RUNTIME_API", env::var("AWS_LAMBDA_RUNTIME_API").ok())?;
+        for variable in [
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_RUNTIME_API",
+        ] {
+            required(variable, env::var(variable).ok())?;
+        }
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
         let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
         required("AWS_REGION", aws.region().map(ToString::to_string))?;
         Ok(Self { table_name, aws })
     }
+}
+
+/// What to log: `RUST_LOG`, as `target=level,…`.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
 }
 
 /// Time-outs that suit a function: a hung connection is retried, not waited for.

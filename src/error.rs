@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::Level;
 
+use crate::answer::Answer;
 use crate::model::Violation;
 
 /// Why something failed, for the log; never for the caller.
@@ -103,19 +104,6 @@ impl ValidationExceptionField {
     }
 }
 
-/// How an [`ApiError`] looks on the wire.
-#[derive(Debug, PartialEq)]
-pub struct WireError {
-    /// The error's name: header `x-amzn-errortype`, and `__type` in the body.
-    pub name: &'static str,
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// Header `Retry-After`, in seconds.
-    pub retry_after_seconds: Option<u32>,
-    /// The body.
-    pub body: Value,
-}
-
 impl ApiError {
     /// All fields that failed, and what was wrong with the body as a whole.
     #[must_use]
@@ -141,8 +129,7 @@ impl ApiError {
     }
 
     /// The error as the API reference documents it.
-    #[must_use]
-    pub fn to_wire(&self) -> WireError {
+    pub(crate) fn to_answer(&self) -> Answer {
         let (name, status, retry_after_seconds, message, members) = match self {
             Self::Validation { message, field_list } => (
                 "ValidationException",
@@ -193,7 +180,7 @@ impl ApiError {
         let mut body = members;
         body["__type"] = name.into();
         body["message"] = message.into();
-        WireError { name, status, retry_after_seconds, body }
+        Answer { status, error_type: Some(name), retry_after_seconds, replayed: false, body: body.to_string() }
     }
 
     /// The outcome that the log names.
@@ -227,7 +214,13 @@ impl ApiError {
     pub fn workflow_run_id(&self) -> Option<&str> {
         match self {
             Self::Conflict(Resource::WorkflowRun(id), _) => Some(id),
-            _ => None,
+            Self::Conflict(Resource::WorkflowDefinition(_) | Resource::LogGroup(_), _)
+            | Self::Validation { .. }
+            | Self::AccessDenied(_)
+            | Self::ResourceNotFound(_)
+            | Self::Throttling(..)
+            | Self::InternalServer(_)
+            | Self::UnknownOperation => None,
         }
     }
 
@@ -242,8 +235,8 @@ impl ApiError {
                 sources.fold(cause.to_string(), |detail, error| format!("{detail}: {error}"))
             }
             Self::Validation { message, .. } => message.clone(),
-            Self::ResourceNotFound(resource) => format!("{resource:?}"),
-            Self::Conflict(resource, message) => format!("{resource:?}: {message}"),
+            Self::ResourceNotFound(resource) => resource.to_string(),
+            Self::Conflict(resource, message) => format!("{resource}: {message}"),
             Self::UnknownOperation => return None,
         };
         Some(detail)
@@ -251,13 +244,24 @@ impl ApiError {
 }
 
 impl Resource {
-    fn members(&self) -> Value {
-        let (resource_type, resource_id) = match self {
+    fn type_and_id(&self) -> (&'static str, &str) {
+        match self {
             Self::WorkflowDefinition(name) => ("workflow-definition", name),
             Self::WorkflowRun(id) => ("workflow-run", id),
             Self::LogGroup(name) => ("log-group", name),
-        };
+        }
+    }
+
+    fn members(&self) -> Value {
+        let (resource_type, resource_id) = self.type_and_id();
         json!({"resourceId": resource_id, "resourceType": resource_type})
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (resource_type, resource_id) = self.type_and_id();
+        write!(f, "{resource_type} {resource_id}")
     }
 }
 

@@ -10,7 +10,6 @@ use lambda_http::{Body, Request, RequestExt as _};
 const NO_ACCOUNT: &str = "000000000000";
 
 /// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
-#[derive(Debug)]
 pub struct Call {
     /// Who calls.
     pub caller: Caller,
@@ -18,8 +17,10 @@ pub struct Call {
     pub lambda_request_id: String,
     /// The HTTP method.
     pub method: Method,
-    /// The path below the API's root, still percent-encoded.
+    /// The path, still percent-encoded.
     pub path: String,
+    /// The API's stage, if it has one. The path of an HTTP API begins with it, unless it is `$default`.
+    pub stage: Option<String>,
     /// The body; decoded, if it came base64-encoded.
     pub body: Body,
     /// The time until Lambda ends the invocation; [`Duration::MAX`], if nobody has said when.
@@ -27,7 +28,6 @@ pub struct Call {
 }
 
 /// Who makes a request, and which one it is.
-#[derive(Debug)]
 pub struct Caller {
     /// The AWS account. Accounts see nothing of each other.
     pub account_id: String,
@@ -55,15 +55,16 @@ impl From<Request> for Call {
         let lambda = request.lambda_context_ref();
         let lambda_request_id = lambda.map(|context| context.request_id.as_str()).unwrap_or_default();
         let caller = Caller {
-            account_id: given(signed_by).or(given(context_account)).unwrap_or(NO_ACCOUNT).to_owned(),
-            request_id: given(request_id).unwrap_or(lambda_request_id).to_owned(),
+            account_id: non_empty(signed_by).or(non_empty(context_account)).unwrap_or(NO_ACCOUNT).to_owned(),
+            request_id: non_empty(request_id).unwrap_or(lambda_request_id).to_owned(),
         };
         Self {
             caller,
             lambda_request_id: lambda_request_id.to_owned(),
             method: request.method().clone(),
-            path: without_stage(request.raw_http_path(), stage).to_owned(),
-            // A deadline that has passed before the work begins is none: cargo-lambda's emulator sends such.
+            path: request.raw_http_path().to_owned(),
+            stage: stage.map(ToOwned::to_owned),
+            // cargo-lambda's emulator sends deadlines that have passed long ago; such a deadline is ignored.
             time_left: lambda
                 .and_then(|context| context.deadline().duration_since(SystemTime::now()).ok())
                 .unwrap_or(Duration::MAX),
@@ -73,14 +74,14 @@ impl From<Request> for Call {
 }
 
 /// A gateway leaves some members out and some empty.
-fn given(value: Option<&str>) -> Option<&str> {
+fn non_empty(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
 }
 
-/// The path of an HTTP API's event begins with the stage, unless that is `$default`.
-fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
-    stage
-        .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
-        .filter(|rest| rest.starts_with('/'))
-        .unwrap_or(path)
+impl Call {
+    /// The path without the stage, if it begins with it.
+    pub fn path_below_stage(&self) -> Option<&str> {
+        let rest = self.path.strip_prefix('/')?.strip_prefix(self.stage.as_deref()?)?;
+        rest.starts_with('/').then_some(rest)
+    }
 }

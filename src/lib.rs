@@ -1,22 +1,25 @@
 //! CreateWorkflowRun of Amazon Nova Act as one AWS Lambda function.
 //!
-//! A request goes one way through the modules: [`handler`] takes the event, [`event`] reads who calls and what,
-//! [`routes`] finds the operation, [`operations`] does it with [`store`] (DynamoDB) and [`log_groups`] (CloudWatch
-//! Logs), and the outcome becomes an answer in [`answer`] or [`error`]. The constraints of the API stand in [`model`].
+//! A request goes one way through the modules: [`lambda`] takes the event, [`handler`] answers the request, `event`
+//! reads who calls and what, `routes` finds the operation, [`operations`] does it with `store` (DynamoDB) and
+//! `log_groups` (CloudWatch Logs), and what comes of it becomes an answer in `answer` or [`error`]. The constraints of
+//! the API stand in [`model`].
 
-pub mod answer;
+mod answer;
+mod api;
+mod cache;
 pub mod config;
 pub mod error;
-pub mod event;
+mod event;
 pub mod handler;
-pub mod log_groups;
+pub mod lambda;
+mod log_groups;
 pub mod logging;
-pub mod memory;
 pub mod model;
 pub mod operations;
-pub mod routes;
-pub mod store;
-pub mod validation;
+mod routes;
+mod store;
+mod validation;
 
+pub use api::{Api, Sources};
 pub use config::Config;
-pub use handler::Api;

@@ -16,29 +16,28 @@ use crate::model::{LogGroupName, Violation};
 const ACTION: &str = "logs:CreateLogGroup";
 
 /// How long to try: a caller who floods us with new names must not hold environments that others need.
-const PATIENCE: Duration = Duration::from_secs(3);
+const RETRY_BUDGET: Duration = Duration::from_secs(3);
 
-/// The wait after the first attempt; it doubles up to the longest, and between half and all of it is waited.
+/// The wait after the first attempt, which doubles up to the longest; a random 50 to 100 % of it is waited.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
 /// How [`LogGroups::ensure`] came to know that the log group exists.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Ensured {
-    /// CloudWatch Logs said so: the log group was created, or existed.
-    Asked,
-    /// Somebody else has asked meanwhile.
-    Told,
+    /// From CloudWatch Logs: it was created, or existed.
+    ByCloudWatchLogs,
+    /// From the table: another environment has had it from CloudWatch Logs.
+    ByTheTable,
 }
 
 /// The log groups of the function's account.
-#[derive(Clone, Debug)]
 pub struct LogGroups {
     client: Client,
 }
 
 impl LogGroups {
-    /// A client without the SDK's retries, which do not know that somebody else's success is ours.
+    /// A client without the SDK's retries: [`LogGroups::ensure`] has its own, and two policies would multiply.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
@@ -62,21 +61,23 @@ impl LogGroups {
             let mut wait = FIRST_WAIT;
             loop {
                 match self.client.create_log_group().log_group_name(name.as_str()).send().await {
-                    Ok(_) => return Ok(Ensured::Asked),
+                    Ok(_) => return Ok(Ensured::ByCloudWatchLogs),
                     Err(error) => match error.as_service_error() {
-                        Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => return Ok(Ensured::Asked),
-                        _ if passes(&error) => last_failure = Some(error),
+                        Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => {
+                            return Ok(Ensured::ByCloudWatchLogs);
+                        }
+                        _ if is_transient(&error) => last_failure = Some(error),
                         _ => return Err(error),
                     },
                 }
                 sleep(wait.mul_f64(fastrand::f64().mul_add(0.5, 0.5))).await;
                 wait = LONGEST_WAIT.min(wait * 2);
                 if is_known().await {
-                    return Ok(Ensured::Told);
+                    return Ok(Ensured::ByTheTable);
                 }
             }
         };
-        match timeout(PATIENCE, attempts).await {
+        match timeout(RETRY_BUDGET, attempts).await {
             Ok(ensured) => ensured.map_err(|error| failure(name, error)),
             Err(elapsed) => Err(last_failure.map_or_else(
                 || ApiError::InternalServer(FailedCall::boxed(ACTION, elapsed)),
@@ -86,8 +87,8 @@ impl LogGroups {
     }
 }
 
-/// Whether the same call may succeed a moment later.
-fn passes(error: &SdkError<CreateLogGroupError>) -> bool {
+/// Whether the same call may succeed a moment later. The model leaves `ThrottlingException` out.
+fn is_transient(error: &SdkError<CreateLogGroupError>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(answer) => {
@@ -100,7 +101,6 @@ fn passes(error: &SdkError<CreateLogGroupError>) -> bool {
 }
 
 fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiError {
-    let log_group = || name.as_str().to_owned();
     match error.as_service_error() {
         Some(CreateLogGroupError::LimitExceededException(_)) => {
             ApiError::Throttling(Throttled::LogGroupCount, FailedCall::boxed(ACTION, error))
@@ -109,9 +109,10 @@ fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiErro
             let field = ValidationExceptionField::new("logGroupName", &Violation::RefusedByCloudWatchLogs);
             ApiError::validation(None, vec![field])
         }
-        Some(CreateLogGroupError::OperationAbortedException(_)) => {
-            ApiError::Conflict(Resource::LogGroup(log_group()), "Another operation on the log group is in progress.")
-        }
+        Some(CreateLogGroupError::OperationAbortedException(_)) => ApiError::Conflict(
+            Resource::LogGroup(name.as_str().to_owned()),
+            "Another operation on the log group is in progress.",
+        ),
         Some(other) if other.code() == Some("ThrottlingException") => {
             ApiError::Throttling(Throttled::CreateLogGroupRate, FailedCall::boxed(ACTION, error))
         }

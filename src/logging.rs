@@ -1,16 +1,25 @@
 //! Logs: JSON, a line for each event, one event for each request.
 
-use tracing::{Subscriber, error, level_filters::LevelFilter};
+use tracing::{Subscriber, error, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _, filter::FilterExt as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
-/// Sends the process's events, and its panics, to `writer`.
+/// Sends the process's events, and its panics, to `writer`. `filter` is `target=level,…`.
+///
+/// # Panics
+/// If it is called twice in a process.
 pub fn init<W>(writer: W, filter: Option<&str>)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    subscriber(writer, filter).init();
+    let filter = filter.unwrap_or(DEFAULT_FILTER);
+    let readable = filter.parse::<Targets>().is_ok();
+    subscriber(writer, if readable { filter } else { DEFAULT_FILTER }).init();
+    if !readable {
+        warn!("RUST_LOG cannot be read; the default is used");
+    }
     std::panic::set_hook(Box::new(|panic| {
         // A message that was put together at run time may repeat what was being parsed; a literal cannot.
         let literal: Option<&&'static str> = panic.payload().downcast_ref();
@@ -18,16 +27,17 @@ where
     }));
 }
 
+/// What is logged unless `RUST_LOG` says otherwise.
+pub const DEFAULT_FILTER: &str = "warn,workflow_runs=info";
+
 /// What turns events into lines.
 ///
-/// `filter` is `RUST_LOG`, as `target=level,…`; without it, this crate's `info` and everybody's `warn` are shown.
-pub fn subscriber<W>(writer: W, filter: Option<&str>) -> impl Subscriber + Send + Sync
+/// Nothing below `DEBUG` is ever logged: at `TRACE`, the Lambda runtime and the AWS SDK write whole bodies.
+pub fn subscriber<W>(writer: W, filter: &str) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let default =
-        Targets::new().with_default(LevelFilter::WARN).with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
-    let targets = filter.and_then(|filter| filter.parse().ok()).unwrap_or(default);
+    let targets: Targets = filter.parse().unwrap_or_default();
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -35,5 +45,5 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(format.with_filter(targets))
+    tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG)))
 }

@@ -1,16 +1,14 @@
 //! The Lambda function.
 
-use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_http::{Request, run_concurrent, service_fn};
-use workflow_runs::handler::{Api, Sources};
-use workflow_runs::{Config, logging};
+use workflow_runs::config::{self, Config};
+use workflow_runs::{Api, Sources, lambda, logging};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    logging::init(std::io::stdout, std::env::var("RUST_LOG").ok().as_deref());
+    logging::init(std::io::stdout, config::log_filter().as_deref());
     let config = match Config::from_env().await {
         Ok(config) => config,
         Err(error) => {
@@ -19,11 +17,7 @@ async fn main() -> ExitCode {
         }
     };
     let api = Arc::new(Api::new(config, Sources::default()));
-    let ended = run_concurrent(service_fn(move |request: Request| {
-        let api = Arc::clone(&api);
-        async move { Ok::<_, Infallible>(api.handle(request).await) }
-    }));
-    match ended.await {
+    match lambda_runtime::run_concurrent(lambda::function(api)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Lambda runtime ended");

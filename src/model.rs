@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// The rule that a value breaks, in the words AWS uses for it.
@@ -41,11 +42,29 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Declares a string member: its length, its pattern, and the check that stands for the pattern.
+/// What a JSON value can be parsed into.
+pub trait Member<'a>: Sized {
+    /// Parses the value and checks its constraints.
+    ///
+    /// # Errors
+    /// The first constraint that the value breaks.
+    fn from_json(value: &'a RawValue) -> Result<Self, Violation>;
+}
+
+impl Member<'_> for i32 {
+    fn from_json(value: &RawValue) -> Result<Self, Violation> {
+        value.get().parse().map_err(|_| Violation::Type("a 32-bit integer"))
+    }
+}
+
+/// Declares a string member: its length; its pattern, with the check that stands for it; a prefix that it must not have.
 macro_rules! string_member {
-    ($(#[$attribute:meta])* $name:ident, $length:expr, $pattern:literal, $matches:expr $(, not $reserved:literal)?) => {
+    (
+        $(#[$attribute:meta])*
+        $name:ident, length $length:expr $(, pattern $pattern:literal = $matches:expr)? $(, not $reserved:literal)?
+    ) => {
         $(#[$attribute])*
-        #[doc = concat!("\n\nLength `", stringify!($length), "`, pattern `", $pattern, "`.")]
+        #[doc = concat!("\n\nLength `", stringify!($length), "`" $(, ", pattern `", $pattern, "`")?, ".")]
         #[derive(Clone, PartialEq, Eq)]
         pub struct $name(String);
 
@@ -59,10 +78,10 @@ macro_rules! string_member {
                 if !$length.contains(&value.chars().count()) {
                     return Err(Violation::Length($length));
                 }
-                let matches: fn(&str) -> bool = $matches;
+                $(let matches: fn(&str) -> bool = $matches;
                 if !matches(&value) {
                     return Err(Violation::Pattern($pattern));
-                }
+                })?
                 $(if value.starts_with($reserved) {
                     return Err(Violation::ReservedPrefix($reserved));
                 })?
@@ -73,6 +92,13 @@ macro_rules! string_member {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl Member<'_> for $name {
+            fn from_json(value: &RawValue) -> Result<Self, Violation> {
+                let value: String = serde_json::from_str(value.get()).map_err(|_| Violation::Type("a string"))?;
+                Self::new(value)
             }
         }
 
@@ -87,31 +113,29 @@ macro_rules! string_member {
 string_member!(
     /// The name of a workflow definition.
     #[derive(Debug)]
-    WorkflowDefinitionName, 1..=40, "[a-zA-Z0-9_-]{1,40}",
-    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    WorkflowDefinitionName, length 1..=40, pattern "[a-zA-Z0-9_-]{1,40}" =
+        |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
 );
 string_member!(
     /// What makes a request idempotent; case-sensitive. It has no `Debug`, so that no log can repeat it.
-    ClientToken, 33..=256, "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}",
-    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !s.starts_with('-') && !s.ends_with('-')
+    ClientToken, length 33..=256, pattern "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}" =
+        |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !s.starts_with('-') && !s.ends_with('-')
 );
 string_member!(
     /// The name of a CloudWatch Logs log group. The service keeps names under `aws/` for itself.
     #[derive(Debug)]
-    LogGroupName, 1..=512, "[a-zA-Z0-9_/.-]+",
-    |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.-".contains(&b)), not "aws/"
+    LogGroupName, length 1..=512, pattern "[a-zA-Z0-9_/.-]+" =
+        |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.-".contains(&b)), not "aws/"
 );
 string_member!(
     /// The ID of an AI model. It is not checked against any list.
     #[derive(Debug)]
-    ModelId, 1..=100, "[\\s\\S]+",
-    |_| true
+    ModelId, length 1..=100
 );
 string_member!(
     /// The version of a client's SDK. The upper bound is ours: an item must stay small.
     #[derive(Debug)]
-    SdkVersion, 1..=256, "[\\s\\S]+",
-    |_| true
+    SdkVersion, length 1..=256
 );
 
 impl ClientToken {

@@ -5,9 +5,9 @@ use lambda_http::http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::answer::Success;
+use crate::api::Api;
 use crate::error::ApiError;
 use crate::event::Call;
-use crate::handler::Api;
 use crate::operations::create_workflow_run;
 
 /// An operation and where it is found. `{…}` in the path is a parameter, of one segment.
@@ -27,17 +27,16 @@ static ROUTES: [Route; 1] = [Route {
     serve: |api, call, parameters| Box::pin(create_workflow_run::serve(api, call, parameters)),
 }];
 
-/// The route that a call takes, and its path parameters.
-#[must_use]
+/// The route that a call takes, with or without the stage in its path, and its path parameters.
 pub fn find(call: &Call) -> Option<(&'static Route, PathParameters<'_>)> {
-    ROUTES
-        .iter()
-        .filter(|route| route.method == call.method)
-        .find_map(|route| Some((route, PathParameters::of(route.path, &call.path)?)))
+    let mut paths = [Some(call.path.as_str()), call.path_below_stage()].into_iter().flatten();
+    paths.find_map(|path| {
+        let mut routes = ROUTES.iter().filter(|route| route.method == call.method);
+        routes.find_map(|route| Some((route, PathParameters::of(route.path, path)?)))
+    })
 }
 
 /// The parameters in a path, by name.
-#[derive(Debug, PartialEq, Eq)]
 pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> PathParameters<'a> {
@@ -56,7 +55,6 @@ impl<'a> PathParameters<'a> {
     }
 
     /// The parameter's value, percent-decoded; empty, if the path has no such parameter.
-    #[must_use]
     pub fn get(&self, name: &str) -> String {
         let encoded = self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value);
         percent_decode_str(encoded).decode_utf8_lossy().into_owned()

@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -27,7 +28,7 @@ const PUT_ITEM: &str = "dynamodb:PutItem";
 type Item = HashMap<String, AttributeValue>;
 
 /// A workflow definition, as far as a run needs it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Deserialize)]
 pub struct WorkflowDefinition {
     /// `ACTIVE`, or something that lets no run start.
     pub status: String,
@@ -41,8 +42,8 @@ impl WorkflowDefinition {
     }
 }
 
-/// A workflow run. Its fields are the item's attributes.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+/// A workflow run. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token.
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowRun {
     /// The AWS account whose run it is.
@@ -69,7 +70,7 @@ pub struct WorkflowRun {
 }
 
 /// The client of a request.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {
     /// The client's compatibility version.
@@ -80,10 +81,10 @@ pub struct ClientInfo {
 }
 
 /// A log group that was there when the item was written.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct KnownLogGroup {
-    /// Epoch seconds. From then on the item counts as absent: DynamoDB deletes it days later.
+    /// Epoch seconds. From then on the item counts as absent: DynamoDB may delete it days later.
     expires_at: i64,
 }
 
@@ -112,9 +113,9 @@ impl WorkflowRun {
         format!("run/{}/{}", self.account_id, self.workflow_run_id)
     }
 
-    /// Whether both were asked for by the same request, by all that does not change later.
+    /// Whether both were asked for by equal requests; that is, all is equal that does not change later.
     #[must_use]
-    pub fn is_asked_for_as(&self, other: &Self) -> bool {
+    pub fn is_same_request_as(&self, other: &Self) -> bool {
         self.client_token == other.client_token
             && self.workflow_definition_name == other.workflow_definition_name
             && self.model_id == other.model_id
@@ -124,7 +125,6 @@ impl WorkflowRun {
 }
 
 /// What [`Store::find`] found.
-#[derive(Debug)]
 pub struct Found {
     /// The run, if it exists.
     pub run: Option<WorkflowRun>,
@@ -135,7 +135,6 @@ pub struct Found {
 }
 
 /// How [`Store::put_run`] ended.
-#[derive(Debug)]
 pub enum Put {
     /// The run exists now.
     Created,
@@ -144,7 +143,6 @@ pub enum Put {
 }
 
 /// The table.
-#[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
     table_name: String,
@@ -170,11 +168,10 @@ impl Store {
     ) -> Result<Found, ApiError> {
         let keys = [Some(run_key), definition_key, log_group_key];
         let mut items = self.batch_get(keys.into_iter().flatten()).await?;
-        let mut take = |key: Option<&str>| items.remove(key?);
         Ok(Found {
-            run: read(take(Some(run_key)))?,
-            definition: read(take(definition_key))?,
-            log_group: KnownLogGroup::is_current(read(take(log_group_key))?, now),
+            run: take(&mut items, Some(run_key))?,
+            definition: take(&mut items, definition_key)?,
+            log_group: KnownLogGroup::is_current(take(&mut items, log_group_key)?, now),
         })
     }
 
@@ -184,7 +181,7 @@ impl Store {
         let mut wanted =
             HashMap::from([(self.table_name.clone(), keys.map_err(|e| ApiError::InternalServer(e.into()))?)]);
         let mut items = HashMap::new();
-        for wait_ms in [50, 100, 200, 400] {
+        for longest_wait in [50, 100, 200, 0].map(Duration::from_millis) {
             let request = self.client.batch_get_item().set_request_items(Some(wanted));
             let output = request.send().await.map_err(|error| failure(BATCH_GET_ITEM, error))?;
             for item in output.responses.into_iter().flat_map(HashMap::into_values).flatten() {
@@ -196,7 +193,7 @@ impl Store {
             if wanted.is_empty() {
                 return Ok(items);
             }
-            sleep(Duration::from_millis(fastrand::u64(0..=wait_ms))).await;
+            sleep(longest_wait.mul_f64(fastrand::f64())).await;
         }
         Err(ApiError::Throttling(Throttled::DynamoDb, format!("{BATCH_GET_ITEM} left keys unprocessed").into()))
     }
@@ -206,8 +203,8 @@ impl Store {
     /// # Errors
     /// Those of [`Store::find`].
     pub async fn knows_log_group(&self, key: &str, now: Timestamp) -> Result<bool, ApiError> {
-        let item = self.batch_get([key].into_iter()).await?.remove(key);
-        Ok(KnownLogGroup::is_current(read(item)?, now))
+        let mut items = self.batch_get([key].into_iter()).await?;
+        Ok(KnownLogGroup::is_current(take(&mut items, Some(key))?, now))
     }
 
     /// Remembers, for every environment, that a log group exists.
@@ -232,26 +229,29 @@ impl Store {
             .send()
             .await;
         let Err(error) = result else { return Ok(Put::Created) };
-        let existing = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refused)) => read(refused.item().cloned())?,
-            _ => None,
-        };
-        existing.map(|run| Put::Existing(Box::new(run))).ok_or_else(|| failure(PUT_ITEM, error))
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(ConditionalCheckFailedException {
+                item: Some(existing),
+                ..
+            })) => Ok(Put::Existing(Box::new(parse(&run.key(), existing.clone())?))),
+            _ => Err(failure(PUT_ITEM, error)),
+        }
     }
 }
 
 fn item(key: &str, attributes: &impl Serialize) -> Result<Item, ApiError> {
-    let mut item: Item = to_item(attributes).map_err(unreadable)?;
+    let mut item: Item = to_item(attributes).map_err(|error| ApiError::InternalServer(error.into()))?;
     item.insert(KEY.to_owned(), AttributeValue::S(key.to_owned()));
     Ok(item)
 }
 
-fn read<T: DeserializeOwned>(item: Option<Item>) -> Result<Option<T>, ApiError> {
-    item.map(from_item).transpose().map_err(unreadable)
+fn take<T: DeserializeOwned>(items: &mut HashMap<String, Item>, key: Option<&str>) -> Result<Option<T>, ApiError> {
+    let found = key.and_then(|key| Some((key, items.remove(key)?)));
+    found.map(|(key, item)| parse(key, item)).transpose()
 }
 
-fn unreadable(error: serde_dynamo::Error) -> ApiError {
-    ApiError::InternalServer(error.into())
+fn parse<T: DeserializeOwned>(key: &str, item: Item) -> Result<T, ApiError> {
+    from_item(item).map_err(|error| ApiError::InternalServer(format!("the item {key} cannot be read: {error}").into()))
 }
 
 /// What the failure of a call on the table means, after the SDK's retries. A missing table is the operator's mistake.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{ApiError, ValidationExceptionField};
-use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, Violation};
+use crate::model::{Member, Violation};
 
 /// The fields of one request, as they are checked.
 #[derive(Default)]
@@ -26,19 +26,19 @@ impl Fields {
         parsed.map_err(|message| self.unreadable_body = Some(message)).ok()
     }
 
-    /// A member that must be there. `None` if it failed.
+    /// A member that must be there, and not `null`, which serde reads as absent. `None` if it failed.
     pub fn required<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
         let parsed = value.ok_or(Violation::Missing).and_then(T::from_json);
-        self.keep(name, parsed)
+        self.check(name, parsed)
     }
 
     /// A member that may be absent. `None` if it is, or if it failed.
     pub fn optional<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
-        value.and_then(|value| self.keep(name, T::from_json(value)))
+        value.and_then(|value| self.check(name, T::from_json(value)))
     }
 
     /// A value that has been checked already. `None` if it failed.
-    pub fn keep<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
+    pub fn check<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
         parsed.map_err(|violation| self.failed.push(ValidationExceptionField::new(name, &violation))).ok()
     }
 
@@ -54,34 +54,6 @@ impl Fields {
     }
 }
 
-/// What a JSON value can be parsed into.
-pub trait Member<'a>: Sized {
-    /// Parses the value and checks its constraints.
-    ///
-    /// # Errors
-    /// The first constraint that the value breaks.
-    fn from_json(value: &'a RawValue) -> Result<Self, Violation>;
-}
-
-macro_rules! string_members {
-    ($($name:ident),+) => {$(
-        impl Member<'_> for $name {
-            fn from_json(value: &RawValue) -> Result<Self, Violation> {
-                let value: String = serde_json::from_str(value.get()).map_err(|_| Violation::Type("a string"))?;
-                Self::new(value)
-            }
-        }
-    )+};
-}
-
-string_members!(ClientToken, LogGroupName, ModelId, SdkVersion);
-
-impl Member<'_> for i32 {
-    fn from_json(value: &RawValue) -> Result<Self, Violation> {
-        serde_json::from_str(value.get()).map_err(|_| Violation::Type("a 32-bit integer"))
-    }
-}
-
 /// A member that is itself an object, of members still to be checked.
 pub struct Object<T>(pub T);
 
@@ -90,7 +62,7 @@ impl<'a, T: Deserialize<'a>> Member<'a> for Object<T> {
         if !value.get().starts_with('{') {
             return Err(Violation::Type("an object"));
         }
-        // The syntax has been checked with the body's; what can still be wrong is a member that stands there twice.
-        serde_json::from_str(value.get()).map(Self).map_err(|_| Violation::Type("an object that has each member once"))
+        // The syntax has been checked with the body's; what can still be wrong is a name: there twice, or no Unicode.
+        serde_json::from_str(value.get()).map(Self).map_err(|_| Violation::Type("a well-formed object"))
     }
 }

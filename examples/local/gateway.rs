@@ -1,6 +1,5 @@
 //! API Gateway and Lambda in this process: HTTP becomes an event, the function answers it, the answer becomes HTTP.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,11 +10,10 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent, Service as _, service_fn};
+use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use workflow_runs::Api;
+use workflow_runs::{Api, lambda};
 
 /// What API Gateway takes at most.
 const LARGEST_BODY: usize = 10 << 20;
@@ -24,16 +22,13 @@ const LARGEST_BODY: usize = 10 << 20;
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
-///
-/// `lambda_http::run` wraps a handler in the same adapter.
 pub async fn invoke(api: Arc<Api>, event: &[u8], timeout: Duration) -> Result<Value, Box<dyn Error + Send + Sync>> {
-    let request: LambdaRequest = serde_json::from_slice(event)?;
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
     let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
     context.deadline = u64::try_from(deadline.as_millis())?;
-    let mut function = Adapter::from(service_fn(|request| async { Ok::<_, Infallible>(api.handle(request).await) }));
-    let Ok(response) = function.call(LambdaEvent::new(request, context)).await;
+    let event = LambdaEvent::new(serde_json::from_slice(event)?, context);
+    let Ok(response) = lambda::function(api).call(event).await;
     Ok(serde_json::to_value(response)?)
 }
 

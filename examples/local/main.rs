@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use tokio::net::TcpListener;
-use workflow_runs::handler::Sources;
-use workflow_runs::{Api, logging};
+use workflow_runs::{Api, Sources, config, logging};
 
 use embedded::{Embedded, UNIDENTIFIED};
 
@@ -39,7 +38,8 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = std::env::var("RUST_LOG").unwrap_or("warn,workflow_runs=info,dynoxide=error".to_owned());
+    // The embedded DynamoDB warns of every error that it answers, of a condition that did not hold for one.
+    let filter = config::log_filter().unwrap_or(format!("{},dynoxide=error", logging::DEFAULT_FILTER));
     logging::init(std::io::stderr, Some(&filter));
     let ended = tokio::select! {
         ended = run(arguments) => ended,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lambda_http::http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -11,15 +10,31 @@ use tokio::time::timeout;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::answer::Success;
+use crate::answer::{Outcome, Success};
+use crate::api::Api;
 use crate::error::{ApiError, Resource};
 use crate::event::{Call, Caller};
-use crate::handler::Api;
 use crate::log_groups::Ensured;
 use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName};
 use crate::routes::PathParameters;
 use crate::store::{ClientInfo, Put, WorkflowRun, definition_key, log_group_key};
 use crate::validation::{Fields, Object};
+
+/// Definitions are asked for again after this time, and so late does one that is deleted or disabled stop runs.
+const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Log groups hardly ever go away, and to ask costs a read of the table.
+const LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
+
+/// As long a log group is known whose item could not be written: then this environment tries to write it again.
+const UNWRITTEN_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A log group's item lives about a day: between 3/4 and 5/4 of this, so that items written together do not expire
+/// together.
+const LOG_GROUP_ITEM_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long the write of a log group's item may hold up a create.
+const LOG_GROUP_ITEM_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The operation's input.
 pub struct CreateWorkflowRunRequest {
@@ -27,9 +42,9 @@ pub struct CreateWorkflowRunRequest {
     pub workflow_definition_name: WorkflowDefinitionName,
     /// The AI model to use.
     pub model_id: ModelId,
-    /// The client that asks.
+    /// The client's compatibility version.
     pub compatibility_version: i32,
-    /// The version of its SDK.
+    /// The version of the client's SDK.
     pub sdk_version: Option<SdkVersion>,
     /// What makes the request idempotent.
     pub client_token: Option<ClientToken>,
@@ -37,30 +52,15 @@ pub struct CreateWorkflowRunRequest {
     pub log_group_name: Option<LogGroupName>,
 }
 
-/// The operation's output.
-#[derive(Debug)]
-pub struct CreateWorkflowRunOutput {
-    /// The run's id.
-    pub workflow_run_id: String,
-    /// The run's current status.
-    pub status: String,
-    /// The run was created before, by an equal request with the same client token.
-    pub replayed: bool,
-}
-
-/// From the call to the answer.
+/// From the call to the outcome.
 ///
 /// # Errors
 /// Those of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
-pub async fn serve(api: &Api, call: &Call, parameters: PathParameters<'_>) -> Result<Success, ApiError> {
+pub(crate) async fn serve(api: &Api, call: &Call, parameters: PathParameters<'_>) -> Result<Success, ApiError> {
     let request = CreateWorkflowRunRequest::parse(&parameters.get("workflowDefinitionName"), &call.body)?;
-    let output = create_workflow_run(api, &call.caller, request).await?;
-    Ok(Success {
-        status: StatusCode::CREATED,
-        body: json!({"status": output.status, "workflowRunId": output.workflow_run_id}),
-        outcome: if output.replayed { "replayed" } else { "created" },
-        replayed: output.replayed,
-    })
+    let (run, outcome) = create_workflow_run(api, &call.caller, request).await?;
+    let output = json!({"status": run.status, "workflowRunId": run.workflow_run_id});
+    Ok(Success { output, outcome, workflow_run_id: Some(run.workflow_run_id) })
 }
 
 impl CreateWorkflowRunRequest {
@@ -92,7 +92,7 @@ impl CreateWorkflowRunRequest {
 
         let mut fields = Fields::default();
         let name = WorkflowDefinitionName::new(workflow_definition_name);
-        let workflow_definition_name = fields.keep("workflowDefinitionName", name);
+        let workflow_definition_name = fields.check("workflowDefinitionName", name);
         let Some(body) = fields.body::<Body>(body) else { return fields.finish(None) };
         let client_info = fields.required::<Object<ClientInfo>>("clientInfo", body.client_info);
         let (compatibility_version, sdk_version) = client_info.map_or((None, None), |Object(info)| {
@@ -130,56 +130,56 @@ impl CreateWorkflowRunRequest {
 ///   operation on the log group is in progress.
 /// * [`ApiError::Validation`]: CloudWatch Logs refuses the log group's name.
 /// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: those of the AWS calls.
-pub async fn create_workflow_run(
+async fn create_workflow_run(
     api: &Api,
     caller: &Caller,
     request: CreateWorkflowRunRequest,
-) -> Result<CreateWorkflowRunOutput, ApiError> {
+) -> Result<(WorkflowRun, Outcome), ApiError> {
     let now = (api.sources.now)();
     let definition_key = definition_key(&caller.account_id, &request.workflow_definition_name);
     let log_group = request.log_group_name.clone().map(|name| (log_group_key(&name), name));
     let run = requested_run(request, caller, now, || (api.sources.uuid)());
 
-    // One read of all that this process does not know yet. A run that exists is answered now: nothing is left behind.
-    let definition_key = Some(definition_key).filter(|key| !api.known_definitions.knows(key, now));
-    let mut log_group = log_group.filter(|(key, _)| !api.known_log_groups.knows(key, now));
-    if definition_key.is_some() || log_group.is_some() {
-        let log_group_key = log_group.as_ref().map(|(key, _)| key.as_str());
-        let found = api.store.find(&run.key(), definition_key.as_deref(), log_group_key, now).await?;
+    // 1. Read, at once, what this process does not know. A run that exists is answered now: nothing is left behind.
+    let unknown_definition = Some(definition_key).filter(|key| !api.known_definitions.contains(key, now));
+    let mut unknown_log_group = log_group.filter(|(key, _)| !api.known_log_groups.contains(key, now));
+    if unknown_definition.is_some() || unknown_log_group.is_some() {
+        let log_group_key = unknown_log_group.as_ref().map(|(key, _)| key.as_str());
+        let found = api.store.find(&run.key(), unknown_definition.as_deref(), log_group_key, now).await?;
         if let Some(existing) = found.run {
             return replay(existing, &run);
         }
-        if let Some(key) = definition_key {
+        if let Some(key) = unknown_definition {
             let resource = || Resource::WorkflowDefinition(run.workflow_definition_name.clone());
             let definition = found.definition.ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
             if !definition.is_active() {
                 return Err(ApiError::Conflict(resource(), "The workflow definition is not active."));
             }
-            api.known_definitions.learn(key, now);
+            api.known_definitions.insert(key, now + DEFINITION_TIME_TO_LIVE);
         }
         if found.log_group
-            && let Some((key, _)) = log_group.take()
+            && let Some((key, _)) = unknown_log_group.take()
         {
-            api.known_log_groups.learn(key, now);
+            api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE);
         }
     }
 
-    // What is left of the log group now is one that nobody knows to exist.
-    let mut news = None;
-    if let Some((key, name)) = log_group {
+    // 2. Create the log group, if it is one that the table does not know either.
+    let mut new_log_group = None;
+    if let Some((key, name)) = unknown_log_group {
+        // If the table cannot be asked, the next CreateLogGroup decides.
         let is_known = || async { api.store.knows_log_group(&key, now).await.unwrap_or(false) };
-        if api.log_groups.ensure(&name, is_known).await? == Ensured::Asked {
-            news = Some(key.clone());
+        match api.log_groups.ensure(&name, is_known).await? {
+            Ensured::ByCloudWatchLogs => new_log_group = Some(key),
+            Ensured::ByTheTable => api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
         }
-        api.known_log_groups.learn(key, now);
     }
 
-    match tokio::join!(api.store.put_run(&run), spread(api, news, now)).0? {
-        Put::Created => Ok(run.into_output(false)),
-        // The SDK repeats a put whose answer was lost, and the repetition finds what the first one wrote.
-        Put::Existing(existing) if existing.request_id == run.request_id && existing.started_at == run.started_at => {
-            Ok(existing.into_output(false))
-        }
+    // 3. Commit; and beside it tell the other environments of the log group.
+    let (put, ()) = tokio::join!(api.store.put_run(&run), remember_log_group(api, caller, new_log_group, now));
+    match put? {
+        Put::Created => Ok((run, Outcome::Created)),
+        Put::Existing(existing) if is_own(&existing, &run) => Ok((*existing, Outcome::Created)),
         Put::Existing(existing) => replay(*existing, &run),
     }
 }
@@ -209,33 +209,36 @@ fn requested_run(
     }
 }
 
-impl WorkflowRun {
-    fn into_output(self, replayed: bool) -> CreateWorkflowRunOutput {
-        CreateWorkflowRunOutput { workflow_run_id: self.workflow_run_id, status: self.status, replayed }
-    }
+/// Whether the run that is there is the very one that this request was to write: the SDK repeats a put whose answer
+/// was lost, and the repetition finds what the first one wrote.
+///
+/// The request id alone would not tell: a caller can have API Gateway use one of the caller's.
+fn is_own(existing: &WorkflowRun, requested: &WorkflowRun) -> bool {
+    existing.request_id == requested.request_id
+        && existing.started_at == requested.started_at
+        && existing.is_same_request_as(requested)
 }
 
-/// The answer to a request whose client token has a run already.
-fn replay(existing: WorkflowRun, requested: &WorkflowRun) -> Result<CreateWorkflowRunOutput, ApiError> {
-    if existing.is_asked_for_as(requested) {
-        return Ok(existing.into_output(true));
+/// The outcome of a request whose client token has a run already.
+fn replay(existing: WorkflowRun, requested: &WorkflowRun) -> Result<(WorkflowRun, Outcome), ApiError> {
+    if existing.is_same_request_as(requested) {
+        return Ok((existing, Outcome::Replayed));
     }
-    Err(ApiError::Conflict(
-        Resource::WorkflowRun(existing.workflow_run_id),
-        "The client token was used before, by a request that was different.",
-    ))
+    let message = "The client token was used by an earlier request with different parameters.";
+    Err(ApiError::Conflict(Resource::WorkflowRun(existing.workflow_run_id), message))
 }
 
-/// Tells every environment, through the table, that a log group exists. That is a favour: it never fails a run.
-async fn spread(api: &Api, log_group_key: Option<String>, now: Timestamp) {
-    /// About a day; not the same for all, so that items written together do not expire together.
-    const MEMORY: SignedDuration = SignedDuration::from_hours(24);
-    const PATIENCE: Duration = Duration::from_millis(100);
-
-    let Some(key) = log_group_key else { return };
-    let expires_at = now + MEMORY.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-    let written = timeout(PATIENCE, api.store.put_log_group(&key, expires_at)).await;
-    if let Err(detail) = written.map_or_else(|e| Err(Some(e.to_string())), |r| r.map_err(|e| e.detail())) {
-        warn!(detail, "the log group's item was not written");
-    }
+/// Keeps in mind, here and in the table, that a log group exists. That is a favour to later requests: it never fails
+/// this one.
+async fn remember_log_group(api: &Api, caller: &Caller, key: Option<String>, now: Timestamp) {
+    let Some(key) = key else { return };
+    let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+    let written = timeout(LOG_GROUP_ITEM_TIMEOUT, api.store.put_log_group(&key, expires_at)).await;
+    let failure = match written {
+        Ok(Ok(())) => return api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
+        Ok(Err(error)) => error.detail(),
+        Err(elapsed) => Some(elapsed.to_string()),
+    };
+    warn!(request_id = caller.request_id, detail = failure, "the log group's item was not written");
+    api.known_log_groups.insert(key, now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
 }

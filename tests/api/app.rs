@@ -20,11 +20,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use workflow_runs::handler::Sources;
-use workflow_runs::{Api, Config};
+use workflow_runs::{Api, Config, Sources};
 
 use crate::embedded::{self, Embedded, UNIDENTIFIED};
 use crate::gateway;
+
+/// A client token.
+pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
 
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -42,18 +44,18 @@ pub struct App {
 
 /// Stands between the function and the services: notes every call, and breaks some.
 #[derive(Clone, Default)]
-struct Spy(Arc<Mutex<(Vec<String>, Vec<Fault>)>>);
+struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>);
 
 /// What happens to the next `times` calls of an operation.
-struct Fault {
+struct Plan {
     operation: &'static str,
     key: &'static str,
     times: usize,
-    how: How,
+    fault: Fault,
 }
 
 #[derive(Clone, Copy)]
-pub enum How {
+pub enum Fault {
     /// The service answers with this status and error code.
     Error(u16, &'static str),
     /// The connection breaks before the service has seen the call.
@@ -89,13 +91,13 @@ impl App {
     }
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
-    pub async fn fresh(&self, account_id: &'static str) -> Self {
+    pub async fn other_environment(&self, account_id: &'static str) -> Self {
         let api = Arc::new(Api::new(self.spied.clone(), Sources::default()));
         let url = serve(gateway::router(Arc::clone(&api), account_id)).await;
         Self { url, api, services: self.services.clone(), spy: self.spy.clone(), spied: self.spied.clone() }
     }
 
-    /// A request of the real client that lacks nothing but a token and a log group.
+    /// The real client's smallest request. The client adds a random client token.
     pub fn create(&self, definition: &str) -> CreateWorkflowRunFluentBuilder {
         let config = aws_sdk_novaact::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -125,14 +127,19 @@ impl App {
         self.send("PUT", "/workflow-definitions/demo/workflow-runs", body).await
     }
 
+    /// Invokes the function with an event, and returns the proxy response.
+    pub async fn invoke(&self, event: &Value) -> Value {
+        gateway::invoke(Arc::clone(&self.api), event.to_string().as_bytes(), gateway::TIMEOUT).await.unwrap()
+    }
+
     /// Breaks calls to come.
-    pub fn fail(&self, operation: &'static str, times: usize, how: How) {
-        self.fail_item(operation, "", times, how);
+    pub fn fail(&self, operation: &'static str, times: usize, fault: Fault) {
+        self.fail_item(operation, "", times, fault);
     }
 
     /// Breaks calls to come that write an item whose key begins with this.
-    pub fn fail_item(&self, operation: &'static str, key: &'static str, times: usize, how: How) {
-        self.spy.0.lock().unwrap().1.push(Fault { operation, key, times, how });
+    pub fn fail_item(&self, operation: &'static str, key: &'static str, times: usize, fault: Fault) {
+        self.spy.0.lock().unwrap().1.push(Plan { operation, key, times, fault });
     }
 
     /// Breaks no more calls.
@@ -228,29 +235,28 @@ async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Respon
     let request = Request::from_parts(parts, body.into());
     let key = json["Item"]["pk"]["S"].as_str().unwrap_or_default();
     let fault = {
-        let (calls, faults) = &mut *spy.0.lock().unwrap();
-        let fault = faults
-            .iter_mut()
-            .find(|fault| fault.operation == operation && fault.times > 0 && key.starts_with(fault.key));
+        let (calls, plans) = &mut *spy.0.lock().unwrap();
+        let planned = |plan: &&mut Plan| plan.operation == operation && plan.times > 0 && key.starts_with(plan.key);
+        let fault = plans.iter_mut().find(planned).map(|plan| {
+            plan.times -= 1;
+            plan.fault
+        });
         calls.push(operation);
-        fault.map(|fault| {
-            fault.times -= 1;
-            fault.how
-        })
+        fault
     };
     match fault {
         None => next.run(request).await,
-        Some(How::Error(status, code)) => {
-            (StatusCode::from_u16(status).unwrap(), json!({"__type": code, "message": "injected"}).to_string())
-                .into_response()
+        Some(Fault::Error(status, code)) => {
+            let body = json!({"__type": code, "message": "injected"}).to_string();
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
         }
-        Some(How::Cut) => broken(),
-        Some(How::Lost) => {
+        Some(Fault::Cut) => broken(),
+        Some(Fault::Lost) => {
             next.run(request).await;
             broken()
         }
-        Some(How::Hang) => std::future::pending().await,
-        Some(How::Unprocessed) => {
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Unprocessed) => {
             json!({"Responses": {}, "UnprocessedKeys": json["RequestItems"]}).to_string().into_response()
         }
     }

@@ -6,10 +6,8 @@ use aws_sdk_novaact::operation::RequestId as _;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
 use serde_json::json;
 
-use crate::app::{App, Item, body};
+use crate::app::{App, Item, TOKEN, body};
 use crate::embedded::{UNIDENTIFIED, put_definition};
-
-const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
 
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
     item[attribute].as_s().unwrap()

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::gateway::{self, TIMEOUT};
 
 const SAMPLES: [(&str, i64, &str); 8] = [
     ("http-create", 201, ""),
@@ -23,10 +21,6 @@ const SAMPLES: [(&str, i64, &str); 8] = [
 fn sample(name: &str) -> Value {
     let file = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"))).unwrap()
-}
-
-async fn invoke(app: &App, event: &Value) -> Value {
-    gateway::invoke(Arc::clone(&app.api), &serde_json::to_vec(event).unwrap(), TIMEOUT).await.unwrap()
 }
 
 fn body(response: &Value) -> Value {
@@ -52,7 +46,7 @@ async fn every_sample_event_is_answered_as_its_name_says() {
     in_order.sort_by_key(|(name, ..)| *name != "rest-create");
     for (name, status, error) in in_order {
         let event = sample(name);
-        let response = invoke(&app, &event).await;
+        let response = app.invoke(&event).await;
         assert_eq!(response["statusCode"], status, "{name}: {response}");
         assert_eq!(header(&response, "x-amzn-errortype").unwrap_or_default(), error, "{name}");
         assert_eq!(header(&response, "content-type"), Some("application/json"), "{name}");
@@ -73,9 +67,9 @@ async fn every_sample_event_is_answered_as_its_name_says() {
 async fn the_same_event_delivered_twice_is_a_replay() {
     let app = App::start().await;
     let event = sample("rest-create");
-    let first = invoke(&app, &event).await;
+    let first = app.invoke(&event).await;
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-    let second = invoke(&app, &event).await;
+    let second = app.invoke(&event).await;
     assert_eq!(body(&first), body(&second));
     assert_eq!((header(&first, "idempotent-replayed"), header(&second, "idempotent-replayed")), (None, Some("true")));
 }
@@ -89,6 +83,7 @@ async fn a_stage_in_the_path_is_no_part_of_the_route() {
             (json!("prod"), "/prod/workflow-definitions/demo/workflow-runs", 201),
             (json!("$default"), "/workflow-definitions/demo/workflow-runs", 201),
             (Value::Null, "/workflow-definitions/demo/workflow-runs", 201),
+            (json!("workflow-definitions"), "/workflow-definitions/demo/workflow-runs", 201),
             (json!("prod"), "/test/workflow-definitions/demo/workflow-runs", 404),
             (json!("prod"), "/prodworkflow-definitions/demo/workflow-runs", 404),
             (json!("prod"), "/prod", 404),
@@ -96,7 +91,7 @@ async fn a_stage_in_the_path_is_no_part_of_the_route() {
             let mut event = sample(name);
             event["requestContext"]["stage"] = stage.clone();
             *event.pointer_mut(pointer).unwrap() = path.into();
-            let response = invoke(&app, &event).await;
+            let response = app.invoke(&event).await;
             assert_eq!(response["statusCode"], status, "{name}, stage {stage}, {path}: {response}");
         }
     }
@@ -110,7 +105,7 @@ async fn a_base64_body_is_decoded() {
         let body = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, event["body"].as_str().unwrap());
         event["body"] = body.into();
         event["isBase64Encoded"] = true.into();
-        let response = invoke(&app, &event).await;
+        let response = app.invoke(&event).await;
         assert_eq!(response["statusCode"], 201, "{name}: {response}");
     }
 }
@@ -122,7 +117,7 @@ async fn a_missing_body_lacks_every_required_member() {
         for missing in [Value::Null, json!("")] {
             let mut event = sample(name);
             event["body"] = missing;
-            let response = invoke(&app, &event).await;
+            let response = app.invoke(&event).await;
             assert_eq!(response["statusCode"], 400, "{name}: {response}");
             let fields = body(&response)["fieldList"].clone();
             assert_eq!((&fields[0]["name"], &fields[1]["name"]), (&json!("clientInfo"), &json!("modelId")), "{name}");
@@ -148,8 +143,39 @@ async fn the_caller_is_who_signed_the_request_else_who_owns_the_api() {
             event["requestContext"]["accountId"] = owner;
             event["body"] = sample("rest-create-without-token")["body"].clone();
             let before = app.items(&format!("run/{account}/")).await.len();
-            assert_eq!(invoke(&app, &event).await["statusCode"], 201, "{name}");
+            assert_eq!(app.invoke(&event).await["statusCode"], 201, "{name}");
             assert_eq!(app.items(&format!("run/{account}/")).await.len(), before + 1, "{name}, {account}");
         }
+    }
+}
+
+#[tokio::test]
+async fn headers_and_query_strings_do_not_matter_whatever_they_hold() {
+    let app = App::start().await;
+    for (name, value) in [
+        ("x-forwarded-proto", "https, http"),
+        ("x-forwarded-proto", ""),
+        ("host", "a b"),
+        ("host", "a:99999"),
+        ("host", "[::1"),
+        ("accept", "caf\u{e9} \u{1f600}"),
+    ] {
+        for sample_name in ["rest-create-without-token", "http-create-without-token"] {
+            let mut event = sample(sample_name);
+            event["headers"][name] = value.into();
+            let response = app.invoke(&event).await;
+            assert_eq!(response["statusCode"], 201, "{sample_name}, {name}: {value}: {response}");
+        }
+    }
+    for query in ["a=b c", "a=<b>", "%", "a=%ff", "\u{e9}", "?", "&&=&"] {
+        let mut event = sample("http-create-without-token");
+        event["rawQueryString"] = query.into();
+        event["queryStringParameters"] = json!({"a": query});
+        assert_eq!(app.invoke(&event).await["statusCode"], 201, "{query}");
+
+        let mut event = sample("rest-create-without-token");
+        event["queryStringParameters"] = json!({"a": query, query: ""});
+        event["multiValueQueryStringParameters"] = json!({"a": [query, query], query: [""]});
+        assert_eq!(app.invoke(&event).await["statusCode"], 201, "{query}");
     }
 }

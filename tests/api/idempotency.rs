@@ -1,15 +1,15 @@
 //! One client token of one account: one run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use tokio::task::JoinSet;
+use workflow_runs::Sources;
 
-use crate::app::{App, body};
+use crate::app::{App, Fault, TOKEN, body};
 use crate::embedded::{SAMPLE, UNIDENTIFIED, put_definition};
-
-const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
 
 #[tokio::test]
 async fn a_replay_is_answered_with_the_run_that_is_there() {
@@ -17,7 +17,7 @@ async fn a_replay_is_answered_with_the_run_that_is_there() {
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("run/").await;
     // Warm, the put's condition tells; in a fresh environment, the read.
-    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!((replay.status, &replay.body), (201, &first.body));
         assert_eq!(replay.header("idempotent-replayed"), Some("true"));
@@ -35,7 +35,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
     let update = dynamodb.update_item().table_name(&app.services.table_name).key("pk", key);
     let update = update.update_expression("SET #s = :s").expression_attribute_names("#s", "status");
     update.expression_attribute_values(":s", AttributeValue::S("SUCCEEDED".into())).send().await.unwrap();
-    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!(replay.body, json!({"status": "SUCCEEDED", "workflowRunId": first.body["workflowRunId"]}));
     }
@@ -63,7 +63,7 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
     }
     others.push(("other", body(TOKEN, "/a")));
     let conflict = json!({"resourceId": first.body["workflowRunId"], "resourceType": "workflow-run"});
-    for app in [&app, &app.fresh(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
         for (definition, changed) in &others {
             let path = format!("/workflow-definitions/{definition}/workflow-runs");
             let answer = app.send("PUT", &path, changed.to_string()).await;
@@ -77,13 +77,13 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
 }
 
 #[tokio::test]
-async fn a_replay_succeeds_when_the_definition_is_gone() {
+async fn a_replay_succeeds_when_the_definition_is_no_longer_active() {
     let app = App::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
-    let fresh = app.fresh(UNIDENTIFIED).await;
-    assert_eq!(fresh.put(body(TOKEN, "/a").to_string()).await.body, first.body);
-    assert_eq!(fresh.put(body(&TOKEN.replace('0', "1"), "/a").to_string()).await.status, 409);
+    let other = app.other_environment(UNIDENTIFIED).await;
+    assert_eq!(other.put(body(TOKEN, "/a").to_string()).await.body, first.body);
+    assert_eq!(other.put(body(&TOKEN.replace('0', "1"), "/a").to_string()).await.status, 409);
 }
 
 #[tokio::test]
@@ -102,7 +102,11 @@ async fn the_real_client_reads_the_run_that_it_collides_with() {
 #[tokio::test]
 async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
     let app = App::start().await;
-    let environments = [app.fresh(UNIDENTIFIED).await, app.fresh(UNIDENTIFIED).await, app.fresh(UNIDENTIFIED).await];
+    let environments = [
+        app.other_environment(UNIDENTIFIED).await,
+        app.other_environment(UNIDENTIFIED).await,
+        app.other_environment(UNIDENTIFIED).await,
+    ];
     let mut calls = JoinSet::new();
     for call in 0..60 {
         let request = environments[call % 3].create("demo").client_token(TOKEN).log_group_name("/a");
@@ -117,7 +121,7 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
 #[tokio::test]
 async fn two_accounts_with_the_same_token_have_a_run_each() {
     let app = App::start().await;
-    let other = app.fresh(SAMPLE).await;
+    let other = app.other_environment(SAMPLE).await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
     assert_ne!(first.workflow_run_id(), second.workflow_run_id());
@@ -137,10 +141,7 @@ async fn an_account_does_not_see_another_ones_definitions() {
     // One process serves both: what it has learnt for the one account does not count for the other.
     for (account, status) in [(SAMPLE, 201), (UNIDENTIFIED, 404), (SAMPLE, 201)] {
         event["requestContext"]["accountId"] = account.into();
-        let event = event.to_string();
-        let api = std::sync::Arc::clone(&app.api);
-        let response = crate::gateway::invoke(api, event.as_bytes(), crate::gateway::TIMEOUT).await.unwrap();
-        assert_eq!(response["statusCode"], status, "{account}");
+        assert_eq!(app.invoke(&event).await["statusCode"], status, "{account}");
     }
 }
 
@@ -166,11 +167,30 @@ async fn a_token_is_case_sensitive() {
 async fn a_put_whose_answer_was_lost_has_still_created_the_run() {
     let app = App::start().await;
     for token in [Some(TOKEN), None] {
-        app.fail("PutItem", 1, crate::app::How::Lost);
+        app.fail("PutItem", 1, Fault::Lost);
         let mut request = body(TOKEN, "/a");
         (request["clientToken"], request["logGroupName"]) = (json!(token), json!(null));
         let answer = app.put(request.to_string()).await;
         assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, None), "{answer:?}");
     }
     assert_eq!(app.items("run/").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_different_request_conflicts_even_if_the_caller_gives_it_the_same_request_id() {
+    // API Gateway lets callers choose the request id; and at the same moment, two requests have all else in common.
+    let moment = jiff::Timestamp::now();
+    let sources = Sources { now: Arc::new(move || moment), ..Sources::default() };
+    let app = App::start_with(sources).await;
+    for (model_id, status) in [("a", 201), ("b", 409)] {
+        let mut request = body(TOKEN, "/a");
+        request["modelId"] = model_id.into();
+        let event = json!({
+            "httpMethod": "PUT",
+            "path": "/workflow-definitions/demo/workflow-runs",
+            "requestContext": {"httpMethod": "PUT", "requestId": "chosen-by-the-caller"},
+            "body": request.to_string(),
+        });
+        assert_eq!(app.invoke(&event).await["statusCode"], status, "{model_id}");
+    }
 }
