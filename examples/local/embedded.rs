@@ -103,8 +103,8 @@ pub fn config(endpoint_url: &str, table_name: &str) -> Config {
     Config { table_name: table_name.to_owned(), aws }
 }
 
-/// Makes the services ready for requests: the table, an active definition in both accounts, and the log groups that
-/// the table knows of, which a table in a file has outlived.
+/// Makes the services ready for requests: creates the table, with an active definition in both accounts, unless a file
+/// has kept it; and the log groups that the table knows of, which are in memory and have not been kept.
 pub async fn prepare(config: &Config, definition: &str) -> Result<()> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&config.aws);
     let table = dynamodb.create_table().table_name(&config.table_name).billing_mode(BillingMode::PayPerRequest);
@@ -115,13 +115,14 @@ pub async fn prepare(config: &Config, definition: &str) -> Result<()> {
         )
         .send()
         .await;
-    if let Err(error) = created
-        && !error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
-    {
-        return Err(error.into());
-    }
-    for account_id in [UNIDENTIFIED, SAMPLE] {
-        put_definition(config, account_id, definition, "ACTIVE").await?;
+    match created {
+        Ok(_) => {
+            for account_id in [UNIDENTIFIED, SAMPLE] {
+                put_definition(config, account_id, definition, "ACTIVE").await?;
+            }
+        }
+        Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+        Err(error) => return Err(error.into()),
     }
     let logs = aws_sdk_cloudwatchlogs::Client::new(&config.aws);
     let mut items = dynamodb.scan().table_name(&config.table_name).into_paginator().items().send();
