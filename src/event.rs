@@ -1,7 +1,8 @@
 //! From the event of API Gateway to a call: who calls, what, and how long there is to answer.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
@@ -35,8 +36,9 @@ pub struct Caller {
     pub request_id: String,
 }
 
-impl From<Request> for Call {
-    fn from(request: Request) -> Self {
+impl Call {
+    /// Reads a request that arrived at this time.
+    pub fn new(request: Request, now: Timestamp) -> Self {
         let (signed_by, context_account, request_id, stage) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => (
                 context.identity.account_id.as_deref(),
@@ -64,24 +66,26 @@ impl From<Request> for Call {
             method: request.method().clone(),
             path: request.raw_http_path().to_owned(),
             stage: stage.map(ToOwned::to_owned),
-            // cargo-lambda's emulator sends deadlines that have passed long ago; such a deadline is ignored.
-            time_left: lambda
-                .and_then(|context| context.deadline().duration_since(SystemTime::now()).ok())
-                .unwrap_or(Duration::MAX),
+            time_left: lambda.and_then(|context| time_left(context.deadline, now)).unwrap_or(Duration::MAX),
             body: request.into_body(),
         }
     }
-}
 
-/// A gateway leaves some members out and some empty.
-fn non_empty(value: Option<&str>) -> Option<&str> {
-    value.filter(|value| !value.is_empty())
-}
-
-impl Call {
     /// The path without the stage, if it begins with it.
     pub fn path_below_stage(&self) -> Option<&str> {
         let rest = self.path.strip_prefix('/')?.strip_prefix(self.stage.as_deref()?)?;
         rest.starts_with('/').then_some(rest)
     }
+}
+
+/// The time until a deadline in epoch milliseconds. cargo-lambda's emulator sends deadlines that have passed long ago;
+/// they are ignored.
+fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
+    let now_ms = u64::try_from(now.as_millisecond()).ok()?;
+    deadline_ms.checked_sub(now_ms).map(Duration::from_millis)
+}
+
+/// A gateway leaves some members out and some empty.
+fn non_empty(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
 }

@@ -20,7 +20,7 @@ impl Api {
     /// Answers a request. It cannot fail: a request that does is answered with its error.
     pub async fn handle(&self, request: Request) -> Response<Body> {
         let started = Instant::now();
-        let call = Call::from(request);
+        let call = Call::new(request, (self.sources.now)());
         let route = routes::find(&call);
         let operation = route.as_ref().map(|(route, _)| route.operation);
 

@@ -10,6 +10,14 @@ use workflow_runs::Sources;
 use crate::app::{App, Fault, TOKEN, body};
 use crate::embedded::UNIDENTIFIED;
 
+/// A clock that stands at so many seconds from now.
+fn clock() -> (Arc<AtomicI64>, Sources) {
+    let (start, seconds) = (Timestamp::now(), Arc::new(AtomicI64::new(0)));
+    let clock = Arc::clone(&seconds);
+    let now = move || start + SignedDuration::from_secs(clock.load(Ordering::Relaxed));
+    (seconds, Sources { now: Arc::new(now), ..Sources::default() })
+}
+
 #[tokio::test]
 async fn a_warm_create_makes_one_call_and_a_cold_one_at_most_four() {
     let app = App::start().await;
@@ -43,11 +51,8 @@ async fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
 
 #[tokio::test]
 async fn what_was_learnt_is_forgotten_in_time() {
-    let seconds = Arc::new(AtomicI64::new(0));
-    let start = Timestamp::now();
-    let clock = Arc::clone(&seconds);
-    let now = move || start + SignedDuration::from_secs(clock.load(Ordering::Relaxed));
-    let app = App::start_with(Sources { now: Arc::new(now), ..Sources::default() }).await;
+    let (seconds, sources) = clock();
+    let app = App::start_with(sources).await;
     for (second, calls) in [
         (0, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
         (59, vec!["PutItem"]),
@@ -87,11 +92,8 @@ async fn an_item_that_has_expired_counts_as_absent() {
 
 #[tokio::test]
 async fn a_log_group_whose_item_was_not_written_is_soon_written_again() {
-    let seconds = Arc::new(AtomicI64::new(0));
-    let start = Timestamp::now();
-    let clock = Arc::clone(&seconds);
-    let now = move || start + SignedDuration::from_secs(clock.load(Ordering::Relaxed));
-    let app = App::start_with(Sources { now: Arc::new(now), ..Sources::default() }).await;
+    let (seconds, sources) = clock();
+    let app = App::start_with(sources).await;
     app.fail_item("PutItem", "log-group/", 1, Fault::Error(400, "AccessDeniedException"));
     for (second, items) in [(0, 0), (59, 0), (60, 1)] {
         seconds.store(second, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::panic::panic_any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
+use uuid::Uuid;
 use workflow_runs::Sources;
 
 use crate::app::{Answer, App, Fault, TOKEN, body};
@@ -261,14 +263,16 @@ async fn a_deadline_in_the_past_is_ignored() {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_the_next_request_works() {
-    let panics = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let now = move || {
-        if panics.swap(false, std::sync::atomic::Ordering::Relaxed) {
+    let panics = AtomicBool::new(true);
+    let uuid = move || {
+        if panics.swap(false, Ordering::Relaxed) {
             panic_any("injected");
         }
-        Timestamp::now()
+        Uuid::new_v4()
     };
-    let app = App::start_with(Sources { now: Arc::new(now), ..Sources::default() }).await;
-    assert_internal(&app.put(request()).await);
-    assert_retry_succeeds(&app).await;
+    let app = App::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }).await;
+    let without_a_token = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
+    assert_internal(&app.put(without_a_token).await);
+    app.assert_nothing_left_behind().await;
+    assert_eq!(app.put(without_a_token).await.status, 201);
 }

@@ -7,6 +7,7 @@ mod embedded;
 mod gateway;
 
 mod app;
+mod bodies;
 mod calls;
 mod constraints;
 mod contract;
