@@ -1,6 +1,7 @@
 //! What every test starts with: a server of its own, services of its own, and a look behind the scenes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ impl App {
         let router = embedded.router().layer(from_fn_with_state(spy.clone(), observe));
         let mut spied = embedded::config(&serve(router).await, "workflow-runs");
         let quick = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-        spied.aws = spied.aws.into_builder().retry_config(quick).build();
+        spied.aws = spied.aws.into_builder().retry_config(quick).region(own_region()).build();
 
         let api = Arc::new(Api::new(spied.clone(), sources));
         let url = serve(gateway::router(Arc::clone(&api), UNIDENTIFIED)).await;
@@ -216,6 +217,13 @@ pub fn body(client_token: &str, log_group_name: &str) -> Value {
         "logGroupName": log_group_name,
         "modelId": "nova-act-latest",
     })
+}
+
+/// A Region that nobody else is in. Clients of one Region in one process share the AWS SDK's retry quota, and what fails
+/// in one test would keep another from its retries.
+pub fn own_region() -> Region {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    Region::new(format!("region-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Serves on a free port, and says where.

@@ -16,3 +16,4 @@ mod failures;
 mod idempotency;
 mod lambda;
 mod logs;
+mod simulation;

@@ -1,0 +1,94 @@
+//! Many environments that start at once, and the quota of 10 `CreateLogGroup` calls per second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::aws::{Fault, Network, Services};
+use super::environment::{Answer, Environment};
+use super::schedule::{database, on_paused_time, put_definition};
+
+const ACCOUNT: &str = "123456789012";
+
+/// A calm network that counts `CreateLogGroup` calls.
+fn network() -> (Network, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let network = move |operation: &str| {
+        count.fetch_add(usize::from(operation == "CreateLogGroup"), Ordering::Relaxed);
+        Fault::None
+    };
+    (Arc::new(network), made)
+}
+
+async fn create(environment: &Environment, log_group_name: &str) -> (Answer, Duration) {
+    let body = json!({
+        "clientInfo": {"compatibilityVersion": 1},
+        "logGroupName": log_group_name,
+        "modelId": "nova-act-latest",
+    });
+    let asked = Instant::now();
+    let (answer, _) = environment.invoke(ACCOUNT, "demo", &body).await;
+    (answer.unwrap(), asked.elapsed())
+}
+
+/// As many new environments, each of which gets one request at the same moment.
+async fn herd(
+    services: &Arc<Services>,
+    network: &Network,
+    environments: usize,
+    log_group_name: impl Fn(usize) -> String,
+) -> Vec<(Answer, Duration)> {
+    let mut herd = JoinSet::new();
+    for at in 0..environments {
+        let (environment, log_group_name) = (Environment::start(services, network), log_group_name(at));
+        herd.spawn(async move { create(&environment, &log_group_name).await });
+    }
+    herd.join_all().await
+}
+
+#[test]
+fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_one_does_not_ask_for_it() {
+    on_paused_time(database(), 0, async |services| {
+        put_definition(services, ACCOUNT, "demo", "ACTIVE");
+        let (network, made) = network();
+        let first = herd(services, &network, 60, |_| "/workflow-runs/demo".to_owned()).await;
+        assert!(first.iter().all(|(answer, _)| answer.status == 201), "{first:?}");
+        assert!(made.swap(0, Ordering::Relaxed) > 0);
+        let second = herd(services, &network, 60, |_| "/workflow-runs/demo".to_owned()).await;
+        assert!(second.iter().all(|(answer, _)| answer.status == 201), "{second:?}");
+        assert_eq!(made.load(Ordering::Relaxed), 0);
+        assert_eq!(services.run_keys().len(), 120);
+    });
+}
+
+#[test]
+fn a_flood_of_new_log_groups_is_throttled_within_about_3_seconds_and_known_ones_do_not_notice() {
+    on_paused_time(database(), 0, async |services| {
+        put_definition(services, ACCOUNT, "demo", "ACTIVE");
+        let (network, _) = network();
+        let known = Environment::start(services, &network);
+        assert_eq!(create(&known, "/workflow-runs/known").await.0.status, 201);
+
+        let flood = herd(services, &network, 100, |at| format!("/workflow-runs/{at}"));
+        let steady = async {
+            for _ in 0..100 {
+                let (answer, took) = create(&known, "/workflow-runs/known").await;
+                assert_eq!(answer.status, 201);
+                assert!(took < Duration::from_millis(100), "{took:?}");
+            }
+        };
+        let (flood, ()) = tokio::join!(flood, steady);
+        let (started, throttled): (Vec<_>, Vec<_>) = flood.iter().partition(|(answer, _)| answer.status == 201);
+        assert!((10..=50).contains(&started.len()), "{} have started", started.len());
+        for (answer, took) in throttled {
+            assert_eq!((answer.status, &answer.body["quotaCode"]), (429, &json!("L-D2832119")));
+            assert!((2_500..3_500).contains(&took.as_millis()), "{took:?}");
+        }
+        assert_eq!(services.run_keys().len(), 101 + started.len());
+    });
+}

@@ -1,0 +1,87 @@
+//! The real operation and the real AWS SDK, on paused time, in front of services and a network that fail as a seed says.
+//!
+//! `SIMULATION_SCHEDULES=100000 cargo test simulation` runs as many schedules as one likes; a schedule that fails names
+//! its seed, and `SIMULATION_SEED=7 cargo test simulation` runs that one again, exactly as it was.
+
+mod aws;
+mod crashes;
+mod environment;
+mod herd;
+mod schedule;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is no number")))
+}
+
+#[test]
+fn whatever_fails_one_token_ends_in_one_run() {
+    let seed = variable("SIMULATION_SEED");
+    let schedules = seed.map_or(0..variable("SIMULATION_SCHEDULES").unwrap_or(1_000), |seed| seed..seed + 1);
+    let next = AtomicU64::new(schedules.start);
+    let seen = Mutex::new(String::new());
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let database = schedule::database();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= schedules.end {
+                        break;
+                    }
+                    let ended = catch_unwind(AssertUnwindSafe(|| schedule::run(database.clone(), seed)));
+                    let Ok(trace) = ended else {
+                        panic!("this schedule again: SIMULATION_SEED={seed} cargo test simulation")
+                    };
+                    seen.lock().unwrap().extend(trace);
+                }
+            });
+        }
+    });
+    // A thousand schedules have seen everything that can happen; if not, they prove less than they say.
+    if schedules == (0..1_000) {
+        let seen = seen.into_inner().unwrap();
+        for what in [
+            "BatchGetItem Cut",
+            "BatchGetItem Lost",
+            "BatchGetItem Late",
+            "BatchGetItem Unprocessed",
+            "BatchGetItem DieAfter",
+            "CreateLogGroup Cut",
+            "CreateLogGroup Lost",
+            "CreateLogGroup Late",
+            "CreateLogGroup DieAfter",
+            "PutItem Cut",
+            "PutItem Lost",
+            "PutItem Late",
+            "PutItem DieBefore",
+            "PutItem DieAfter",
+            "PutItem applied: 400",
+            "201 ",
+            "400 ValidationException",
+            "403 AccessDeniedException",
+            "404 ResourceNotFoundException",
+            "409 ConflictException",
+            "429 ThrottlingException",
+            "500 InternalServerException",
+            "died",
+        ] {
+            assert!(seen.contains(what), "no schedule has seen {what}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    for seed in 0..100 {
+        let first = schedule::run(schedule::database(), seed);
+        let second = schedule::run(schedule::database(), seed);
+        assert!(!first.is_empty());
+        assert_eq!(first, second, "seed {seed}");
+    }
+}

@@ -1,0 +1,266 @@
+//! One schedule: some clients, some environments, one seed that decides everything, and what must hold.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dynoxide::Database;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use workflow_runs::model::ClientToken;
+
+use super::aws::{Fault, Journal, Network, Services, TABLE_NAME};
+use super::environment::{Answer, Environment, TIMEOUT};
+
+/// No fault happens later, so that every client gets an answer it can use.
+const CALM: Duration = Duration::from_secs(30);
+
+/// What one client wants, and asks for until it has an answer it can use.
+#[derive(Clone, Debug)]
+struct Job {
+    account_id: String,
+    definition: &'static str,
+    client_token: String,
+    model_id: &'static str,
+    log_group_name: Option<String>,
+    starts_after: Duration,
+}
+
+/// A service that throttles everything for a while.
+struct Outage {
+    logs: bool,
+    from: Duration,
+    until: Duration,
+}
+
+/// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
+pub fn database() -> Database {
+    let database = Database::memory().unwrap();
+    let create = json!({
+        "TableName": TABLE_NAME,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    database.create_table(serde_json::from_value(create).unwrap()).unwrap();
+    database
+}
+
+/// Puts a definition.
+pub fn put_definition(services: &Services, account_id: &str, name: &str, status: &str) {
+    services.put(&json!({"pk": {"S": format!("definition/{account_id}/{name}")}, "status": {"S": status}}));
+}
+
+/// Runs the schedule of a seed on paused time, and returns its trace.
+///
+/// # Panics
+/// If something does not hold.
+pub fn run(database: Database, seed: u64) -> Vec<String> {
+    on_paused_time(database, seed, async |services| {
+        schedule(services, seed).await;
+        services.take_trace()
+    })
+}
+
+/// Does something on services whose time is paused: it jumps to the next thing that happens.
+pub fn on_paused_time<T>(database: Database, seed: u64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
+    // The AWS SDK's backoff and our jitter draw from here.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async { work(&Arc::new(Services::new(database, seed))).await })
+}
+
+async fn schedule(services: &Arc<Services>, seed: u64) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let accounts = [format!("{seed}a"), format!("{seed}b")];
+    for account_id in &accounts {
+        put_definition(services, account_id, "demo", "ACTIVE");
+        put_definition(services, account_id, "off", "DELETING");
+    }
+    put_definition(services, &accounts[0], "theirs", "ACTIVE");
+    let jobs: Vec<Job> = (0..rng.usize(1..=6)).map(|_| job(&mut rng, seed, &accounts)).collect();
+    let network = network(services, &mut rng);
+    let environments: Arc<Mutex<Vec<Arc<Environment>>>> = Arc::default();
+    for _ in 0..rng.usize(1..=3) {
+        environments.lock().unwrap().push(Arc::new(Environment::start(services, &network)));
+    }
+
+    let mut clients = JoinSet::new();
+    for job in jobs.clone() {
+        let (services, network, environments) = (Arc::clone(services), Arc::clone(&network), Arc::clone(&environments));
+        clients.spawn(async move {
+            sleep(job.starts_after).await;
+            for attempt in 0.. {
+                assert!(attempt < 200, "{job:?} gets no answer that it can use");
+                let environment = {
+                    let mut environments = environments.lock().unwrap();
+                    let at = fastrand::usize(..environments.len());
+                    if environments[at].is_dead() {
+                        environments[at] = Arc::new(Environment::start(&services, &network));
+                    }
+                    Arc::clone(&environments[at])
+                };
+                if let Some(answer) = ask(&services, &environment, &job).await {
+                    return (job, answer);
+                }
+                sleep(Duration::from_millis(fastrand::u64(50..=1_000))).await;
+            }
+            unreachable!()
+        });
+    }
+    let ended = clients.join_all().await;
+
+    // One token of one account: one run, and no run that nobody asked for.
+    for (job, answer) in &ended {
+        let key = job.run_key();
+        let same_token: Vec<_> = ended.iter().filter(|(other, _)| other.run_key() == key).collect();
+        let ids: Vec<_> = same_token.iter().filter_map(|(_, answer)| answer.body.get("workflowRunId")).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
+        assert_eq!(services.item(&key).is_some(), !ids.is_empty(), "{key}");
+        // Somebody gets the run, unless nobody may.
+        let may_start = same_token.iter().any(|(job, _)| job.may_start(&accounts[0]));
+        assert_eq!(!ids.is_empty(), may_start, "{job:?}: {answer:?}");
+        assert!(same_token.iter().all(|(job, answer)| answer.status != 201 || job.may_start(&accounts[0])));
+        // And two different requests do not both.
+        let mut started = same_token.iter().filter(|(_, answer)| answer.status == 201);
+        if let Some((first, _)) = started.next() {
+            assert!(started.all(|(other, _)| other.body() == first.body()), "{key}");
+        }
+    }
+    let asked_for: Vec<_> = jobs.iter().map(Job::run_key).collect();
+    assert!(services.run_keys().iter().all(|key| asked_for.contains(key)));
+}
+
+fn job(rng: &mut fastrand::Rng, seed: u64, accounts: &[String]) -> Job {
+    Job {
+        account_id: rng.choice(accounts).unwrap().clone(),
+        definition: if rng.u8(..5) == 0 { rng.choice(["nope", "off", "theirs"]).unwrap() } else { "demo" },
+        client_token: format!("token-of-a-client-{:016}", rng.u64(..3)),
+        model_id: if rng.u8(..8) == 0 { "another" } else { "nova-act-latest" },
+        log_group_name: (rng.u8(..4) != 0).then(|| format!("/{seed}/{}", rng.u8(..2))),
+        starts_after: Duration::from_millis(rng.u64(..1_500)),
+    }
+}
+
+impl Job {
+    fn body(&self) -> Value {
+        json!({
+            "clientInfo": {"compatibilityVersion": 1},
+            "clientToken": self.client_token,
+            "logGroupName": self.log_group_name,
+            "modelId": self.model_id,
+        })
+    }
+
+    /// Whether the account has the definition, and it is active.
+    fn may_start(&self, account_of_theirs: &str) -> bool {
+        self.definition == "demo" || self.definition == "theirs" && self.account_id == account_of_theirs
+    }
+
+    fn run_key(&self) -> String {
+        let id = ClientToken::new(&self.client_token).unwrap().workflow_run_id(&self.account_id);
+        format!("run/{}/{id}", self.account_id)
+    }
+}
+
+/// A network whose moods the seed decides.
+fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
+    let percent = *rng.choice(&[0, 5, 20, 50]).unwrap();
+    let outages: Vec<Outage> = (0..rng.usize(..3))
+        .map(|_| {
+            let from = Duration::from_millis(rng.u64(..10_000));
+            Outage { logs: rng.bool(), from, until: from + Duration::from_millis(rng.u64(..8_000)) }
+        })
+        .collect();
+    let (services, rng) = (Arc::clone(services), Mutex::new(rng.fork()));
+    Arc::new(move |operation| {
+        let now = services.elapsed();
+        let mut rng = rng.lock().unwrap();
+        let is_logs = operation == "CreateLogGroup";
+        if outages.iter().any(|outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now)) {
+            return Fault::Error(400, "ThrottlingException");
+        }
+        if now > CALM || rng.u32(..100) >= percent {
+            return Fault::None;
+        }
+        match rng.u8(..10) {
+            0 | 1 => Fault::Cut,
+            2 | 3 => Fault::Lost,
+            4 | 5 => error(operation, &mut rng),
+            6 => Fault::Late(Duration::from_millis(rng.u64(..4_000)), Duration::from_millis(rng.u64(..4_000))),
+            7 if operation == "BatchGetItem" => Fault::Unprocessed,
+            7 => Fault::Late(Duration::from_secs(20), Duration::ZERO),
+            8 => Fault::DieBefore,
+            _ => Fault::DieAfter,
+        }
+    })
+}
+
+/// An error of each kind that the failure table knows.
+fn error(operation: &str, rng: &mut fastrand::Rng) -> Fault {
+    let dynamodb = [
+        (400, "ProvisionedThroughputExceededException"),
+        (400, "ThrottlingException"),
+        (400, "RequestLimitExceeded"),
+        (400, "AccessDeniedException"),
+        (400, "ResourceNotFoundException"),
+        (500, "InternalServerError"),
+    ];
+    let logs = [
+        (400, "ThrottlingException"),
+        (400, "LimitExceededException"),
+        (400, "OperationAbortedException"),
+        (400, "InvalidParameterException"),
+        (400, "AccessDeniedException"),
+        (503, "ServiceUnavailableException"),
+    ];
+    let (status, code) = *rng.choice(if operation == "CreateLogGroup" { &logs } else { &dynamodb }).unwrap();
+    Fault::Error(status, code)
+}
+
+/// One attempt of a client. The answer, if the client can use it: if it would be the same for ever.
+async fn ask(services: &Services, environment: &Environment, job: &Job) -> Option<Answer> {
+    let asked = Instant::now();
+    let (answer, journal) = environment.invoke(&job.account_id, job.definition, &job.body()).await;
+    let took = asked.elapsed();
+    assert!(took < TIMEOUT, "an answer after {took:?}");
+    let Some(answer) = answer else {
+        services.trace("died");
+        return None;
+    };
+    services.trace(format_args!("{} {}", answer.status, answer.error));
+    check(services, job, &answer, &journal, took);
+    let final_conflict = answer.body["resourceType"] != "log-group";
+    (matches!(answer.status, 201 | 404) || answer.status == 409 && final_conflict).then_some(answer)
+}
+
+/// What must hold when a request is answered.
+pub fn check_answer(services: &Services, run_key: &str, log_group_name: Option<&str>, answer: &Answer) {
+    let documented = [
+        (201, ""),
+        (400, "ValidationException"),
+        (403, "AccessDeniedException"),
+        (404, "ResourceNotFoundException"),
+        (409, "ConflictException"),
+        (429, "ThrottlingException"),
+        (500, "InternalServerException"),
+    ];
+    assert!(documented.contains(&(answer.status, &answer.error)), "{answer:?}");
+    if answer.status == 201 {
+        assert!(services.item(run_key).is_some(), "201, and no run {run_key}");
+        assert!(log_group_name.is_none_or(|name| services.has_log_group(name)), "201, and no log group");
+    }
+}
+
+fn check(services: &Services, job: &Job, answer: &Answer, journal: &Journal, took: Duration) {
+    check_answer(services, &job.run_key(), job.log_group_name.as_deref(), answer);
+    let refused_by_the_read = answer.status == 404 || answer.status == 409 && !journal.put_sent;
+    if refused_by_the_read && answer.body["resourceType"] != "log-group" {
+        assert!(!journal.run_created && !journal.log_group_created, "{answer:?} has left something behind");
+    }
+    if answer.status != 201 && journal.run_created {
+        // The commit's answer was lost; or the invocation's time was over before it could be passed on.
+        let out_of_time = took > TIMEOUT - Duration::from_millis(500);
+        assert!(journal.put_in_doubt > 0 || out_of_time, "{answer:?} for a run that was created");
+    }
+}
