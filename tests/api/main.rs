@@ -6,6 +6,7 @@ mod embedded;
 #[path = "../../examples/local/gateway.rs"]
 mod gateway;
 
+mod any_event;
 mod app;
 mod bodies;
 mod calls;

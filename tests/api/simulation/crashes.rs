@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::aws::{Fault, Network, Services};
+use super::aws::Services;
 use super::environment::Environment;
+use super::network::{Fault, Network};
 use super::schedule::{check_answer, database, on_paused_time, put_definition};
+use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
 const LOG_GROUP: &str = "/workflow-runs/demo";
@@ -55,14 +57,14 @@ fn wherever_a_create_breaks_off_the_retry_ends_in_one_run_and_one_log_group() {
             on_paused_time(database(), 0, async |services: &Arc<Services>| {
                 put_definition(services, ACCOUNT, "demo", "ACTIVE");
                 let (network, made) = network(first, calls, fault);
-                let environment = Environment::start(services, &network);
+                let environment = Environment::start(services, &network, TIMEOUT);
                 let (broken, _) = environment.invoke(ACCOUNT, "demo", &body()).await;
                 assert!(made.load(Ordering::Relaxed) > first, "call {first} was not made");
                 let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
                 assert_eq!(broken.is_none(), dies, "{fault:?} at call {first}: {broken:?}");
 
                 let calm: Network = Arc::new(|_| Fault::None);
-                let (answer, _) = Environment::start(services, &calm).invoke(ACCOUNT, "demo", &body()).await;
+                let (answer, _) = Environment::start(services, &calm, TIMEOUT).invoke(ACCOUNT, "demo", &body()).await;
                 let answer = answer.unwrap();
                 assert_eq!(answer.status, 201, "{fault:?} at call {first}: {answer:?}");
                 let keys = services.run_keys();

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use workflow_runs::{Api, Sources};
 
-use super::aws::{Connector, Death, JOURNAL, Journal, Network, Services, TABLE_NAME};
+use super::aws::{JOURNAL, Journal, Services, TABLE_NAME};
+use super::network::{Connector, Death, Network};
 use crate::app::own_region;
 use crate::embedded;
-
-/// The function's time-out.
-pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// One process of the function.
 pub struct Environment {
     api: Api,
+    /// The function's time-out.
+    timeout: Duration,
     services: Arc<Services>,
     death: Arc<Death>,
 }
@@ -32,7 +32,7 @@ pub struct Answer {
 }
 
 impl Environment {
-    pub fn start(services: &Arc<Services>, network: &Network) -> Self {
+    pub fn start(services: &Arc<Services>, network: &Network, timeout: Duration) -> Self {
         let death = Arc::new(Death::default());
         let connector =
             Connector { services: Arc::clone(services), network: Arc::clone(network), death: Arc::clone(&death) };
@@ -41,7 +41,7 @@ impl Environment {
         let clock = Arc::clone(services);
         let sources =
             Sources { now: Arc::new(move || now(&clock)), uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))) };
-        Self { api: Api::new(config, sources), services: Arc::clone(services), death }
+        Self { api: Api::new(config, sources), timeout, services: Arc::clone(services), death }
     }
 
     /// Invokes the function. `None` if the environment dies: the gateway's 502.
@@ -57,7 +57,7 @@ impl Environment {
             "body": body.to_string(),
         });
         let mut context = Context::default();
-        let deadline = now(&self.services) + SignedDuration::try_from(TIMEOUT).unwrap();
+        let deadline = now(&self.services) + SignedDuration::try_from(self.timeout).unwrap();
         context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
         let request = lambda_http::request::from_str(&event.to_string()).unwrap().with_lambda_context(context);
 

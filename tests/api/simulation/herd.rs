@@ -8,9 +8,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::aws::{Fault, Network, Services};
+use super::aws::Services;
 use super::environment::{Answer, Environment};
+use super::network::{Fault, Network};
 use super::schedule::{database, on_paused_time, put_definition};
+use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
 
@@ -45,7 +47,7 @@ async fn herd(
 ) -> Vec<(Answer, Duration)> {
     let mut herd = JoinSet::new();
     for at in 0..environments {
-        let (environment, log_group_name) = (Environment::start(services, network), log_group_name(at));
+        let (environment, log_group_name) = (Environment::start(services, network, TIMEOUT), log_group_name(at));
         herd.spawn(async move { create(&environment, &log_group_name).await });
     }
     herd.join_all().await
@@ -71,7 +73,7 @@ fn a_flood_of_new_log_groups_is_throttled_within_about_3_seconds_and_known_ones_
     on_paused_time(database(), 0, async |services| {
         put_definition(services, ACCOUNT, "demo", "ACTIVE");
         let (network, _) = network();
-        let known = Environment::start(services, &network);
+        let known = Environment::start(services, &network, TIMEOUT);
         assert_eq!(create(&known, "/workflow-runs/known").await.0.status, 201);
 
         let flood = herd(services, &network, 100, |at| format!("/workflow-runs/{at}"));

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use workflow_runs::model::ClientToken;
 
-use super::aws::{Fault, Journal, Network, Services, TABLE_NAME};
-use super::environment::{Answer, Environment, TIMEOUT};
+use super::aws::{Journal, Services, TABLE_NAME};
+use super::environment::{Answer, Environment};
+use super::network::{Fault, Network};
 
 /// No fault happens later, so that every client gets an answer it can use.
 const CALM: Duration = Duration::from_secs(30);
@@ -80,9 +81,11 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
     put_definition(services, &accounts[0], "theirs", "ACTIVE");
     let jobs: Vec<Job> = (0..rng.usize(1..=6)).map(|_| job(&mut rng, seed, &accounts)).collect();
     let network = network(services, &mut rng);
+    // Lambda's default, and the template's.
+    let timeout = Duration::from_secs(*rng.choice(&[3, 15]).unwrap());
     let environments: Arc<Mutex<Vec<Arc<Environment>>>> = Arc::default();
     for _ in 0..rng.usize(1..=3) {
-        environments.lock().unwrap().push(Arc::new(Environment::start(services, &network)));
+        environments.lock().unwrap().push(Arc::new(Environment::start(services, &network, timeout)));
     }
 
     let mut clients = JoinSet::new();
@@ -96,11 +99,11 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
                     let mut environments = environments.lock().unwrap();
                     let at = fastrand::usize(..environments.len());
                     if environments[at].is_dead() {
-                        environments[at] = Arc::new(Environment::start(&services, &network));
+                        environments[at] = Arc::new(Environment::start(&services, &network, timeout));
                     }
                     Arc::clone(&environments[at])
                 };
-                if let Some(answer) = ask(&services, &environment, &job).await {
+                if let Some(answer) = ask(&services, &environment, &job, timeout).await {
                     return (job, answer);
                 }
                 sleep(Duration::from_millis(fastrand::u64(50..=1_000))).await;
@@ -134,9 +137,13 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
 fn job(rng: &mut fastrand::Rng, seed: u64, accounts: &[String]) -> Job {
     Job {
         account_id: rng.choice(accounts).unwrap().clone(),
-        definition: if rng.u8(..5) == 0 { rng.choice(["nope", "off", "theirs"]).unwrap() } else { "demo" },
+        definition: if rng.u8(..3) == 0 { rng.choice(["nope", "off", "theirs", "theirs"]).unwrap() } else { "demo" },
         client_token: format!("token-of-a-client-{:016}", rng.u64(..3)),
-        model_id: if rng.u8(..8) == 0 { "another" } else { "nova-act-latest" },
+        model_id: match rng.u8(..16) {
+            0 => "", // invalid
+            1 | 2 => "another",
+            _ => "nova-act-latest",
+        },
         log_group_name: (rng.u8(..4) != 0).then(|| format!("/{seed}/{}", rng.u8(..2))),
         starts_after: Duration::from_millis(rng.u64(..1_500)),
     }
@@ -152,9 +159,15 @@ impl Job {
         })
     }
 
-    /// Whether the account has the definition, and it is active.
+    fn is_valid(&self) -> bool {
+        !self.model_id.is_empty()
+    }
+
+    /// Whether the request is valid, the account has the definition, and it is active.
     fn may_start(&self, account_of_theirs: &str) -> bool {
-        self.definition == "demo" || self.definition == "theirs" && self.account_id == account_of_theirs
+        let has_definition =
+            self.definition == "demo" || self.definition == "theirs" && self.account_id == account_of_theirs;
+        self.is_valid() && has_definition
     }
 
     fn run_key(&self) -> String {
@@ -219,19 +232,30 @@ fn error(operation: &str, rng: &mut fastrand::Rng) -> Fault {
 }
 
 /// One attempt of a client. The answer, if the client can use it: if it would be the same for ever.
-async fn ask(services: &Services, environment: &Environment, job: &Job) -> Option<Answer> {
+async fn ask(services: &Services, environment: &Environment, job: &Job, timeout: Duration) -> Option<Answer> {
     let asked = Instant::now();
     let (answer, journal) = environment.invoke(&job.account_id, job.definition, &job.body()).await;
     let took = asked.elapsed();
-    assert!(took < TIMEOUT, "an answer after {took:?}");
+    assert!(took < timeout, "an answer after {took:?}");
     let Some(answer) = answer else {
         services.trace("died");
         return None;
     };
     services.trace(format_args!("{} {}", answer.status, answer.error));
-    check(services, job, &answer, &journal, took);
-    let final_conflict = answer.body["resourceType"] != "log-group";
-    (matches!(answer.status, 201 | 404) || answer.status == 409 && final_conflict).then_some(answer)
+    let out_of_time = took + Duration::from_millis(500) > timeout;
+    check(services, job, &answer, &journal, out_of_time);
+    (answer.status == 201 || is_refusal(job, &answer)).then_some(answer)
+}
+
+/// Whether validation, what the read found, or the run that is there already has refused the request, for good.
+fn is_refusal(job: &Job, answer: &Answer) -> bool {
+    match answer.status {
+        // CloudWatch Logs refuses names, too, when a fault says so.
+        400 => !job.is_valid(),
+        404 => true,
+        409 => answer.body["resourceType"] != "log-group",
+        _ => false,
+    }
 }
 
 /// What must hold when a request is answered.
@@ -252,15 +276,15 @@ pub fn check_answer(services: &Services, run_key: &str, log_group_name: Option<&
     }
 }
 
-fn check(services: &Services, job: &Job, answer: &Answer, journal: &Journal, took: Duration) {
+fn check(services: &Services, job: &Job, answer: &Answer, journal: &Journal, out_of_time: bool) {
     check_answer(services, &job.run_key(), job.log_group_name.as_deref(), answer);
-    let refused_by_the_read = answer.status == 404 || answer.status == 409 && !journal.put_sent;
-    if refused_by_the_read && answer.body["resourceType"] != "log-group" {
+    assert!(job.is_valid() || answer.status == 400, "{answer:?}");
+    // Who loses the race of the put may leave an empty log group.
+    if is_refusal(job, answer) && !journal.put_sent {
         assert!(!journal.run_created && !journal.log_group_created, "{answer:?} has left something behind");
     }
     if answer.status != 201 && journal.run_created {
         // The commit's answer was lost; or the invocation's time was over before it could be passed on.
-        let out_of_time = took > TIMEOUT - Duration::from_millis(500);
         assert!(journal.put_in_doubt > 0 || out_of_time, "{answer:?} for a run that was created");
     }
 }

@@ -1,0 +1,175 @@
+//! The way between an environment and the services: what loses, delays and refuses calls, and where processes die.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::aws::{JOURNAL, Journal, Services, error};
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// Nothing: it is applied and answered.
+    None,
+    /// The connection breaks before the service has seen the call.
+    Cut,
+    /// The service has applied the call, and the answer is lost.
+    Lost,
+    /// The service answers with an error.
+    Error(u16, &'static str),
+    /// The service applies the call so late, and answers so much later; whether or not somebody is still waiting.
+    Late(Duration, Duration),
+    /// `BatchGetItem` leaves all keys unprocessed.
+    Unprocessed,
+    /// The environment is gone before the call is sent.
+    DieBefore,
+    /// The environment is gone when the call has been applied.
+    DieAfter,
+}
+
+/// Decides what happens to the next call of an operation.
+pub type Network = Arc<dyn Fn(&str) -> Fault + Send + Sync>;
+
+/// The HTTP client of one environment.
+#[derive(Clone)]
+pub struct Connector {
+    pub services: Arc<Services>,
+    pub network: Network,
+    pub death: Arc<Death>,
+}
+
+/// The end of an environment. (`tokio::sync::watch` would do, but wakes in random order.)
+#[derive(Default)]
+pub struct Death {
+    happened: AtomicBool,
+    notify: Notify,
+}
+
+impl Death {
+    fn happen(&self) {
+        self.happened.store(true, Ordering::Relaxed);
+        self.notify.notify_waiters();
+    }
+
+    pub fn has_happened(&self) -> bool {
+        self.happened.load(Ordering::Relaxed)
+    }
+
+    /// Waits for it.
+    pub async fn happens(&self) {
+        let notified = self.notify.notified();
+        if !self.has_happened() {
+            notified.await;
+        }
+    }
+}
+
+impl Connector {
+    pub fn shared(self) -> SharedHttpClient {
+        SharedHttpClient::new(self)
+    }
+
+    async fn deliver(
+        self,
+        operation: String,
+        body: Vec<u8>,
+        fault: Fault,
+        journal: Arc<Mutex<Journal>>,
+    ) -> Result<(u16, String), ConnectorError> {
+        let latency = self.services.latency();
+        let (before, after) = if let Fault::Late(before, after) = fault { (before, after) } else { (latency, latency) };
+        let lost = |why: &str| Err(ConnectorError::io(why.to_owned().into()));
+        match fault {
+            Fault::Cut => {
+                sleep(before).await;
+                return lost("cut");
+            }
+            Fault::Error(status, code) => {
+                sleep(before + after).await;
+                return Ok(error(status, code));
+            }
+            Fault::Unprocessed => {
+                sleep(before + after).await;
+                let request: Value = serde_json::from_slice(&body).unwrap();
+                return Ok((200, json!({"UnprocessedKeys": request["RequestItems"]}).to_string()));
+            }
+            Fault::DieBefore => return self.die().await,
+            Fault::None | Fault::Lost | Fault::Late(..) | Fault::DieAfter => {}
+        }
+        // What was sent is applied, even if the sender gives up or dies meanwhile.
+        let services = Arc::clone(&self.services);
+        let applied = tokio::spawn(async move {
+            sleep(before).await;
+            let answer = services.apply(&operation, &body, &journal).await;
+            services.trace(format_args!("{operation} applied: {}", answer.0));
+            answer
+        });
+        let answer = applied.await.unwrap();
+        match fault {
+            Fault::DieAfter => return self.die().await,
+            Fault::Lost => {
+                sleep(after).await;
+                return lost("lost");
+            }
+            _ => sleep(after).await,
+        }
+        Ok(answer)
+    }
+
+    /// Ends the environment, and this call with it.
+    async fn die<T>(&self) -> T {
+        self.death.happen();
+        std::future::pending().await
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap();
+        let operation = target.rsplit('.').next().unwrap().to_owned();
+        let body = request.body().bytes().unwrap().to_vec();
+        let journal = JOURNAL.with(Arc::clone);
+        let is_put_of_run = operation == "PutItem" && String::from_utf8_lossy(&body).contains(r#""run/"#);
+        if is_put_of_run {
+            let mut journal = journal.lock().unwrap();
+            journal.put_sent = true;
+            journal.put_in_doubt += 1;
+        }
+        let fault = (self.network)(&operation);
+        self.services.trace(format_args!("{operation} {fault:?}"));
+        let call = self.clone();
+        HttpConnectorFuture::new(async move {
+            let (status, body) = call.deliver(operation, body, fault, Arc::clone(&journal)).await?;
+            if is_put_of_run {
+                journal.lock().unwrap().put_in_doubt -= 1;
+            }
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            Ok(response)
+        })
+    }
+}
+
+impl HttpClient for Connector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
