@@ -1,12 +1,18 @@
 //! Logs: JSON, a line for each event, one event for each request.
 
-use tracing::{Subscriber, error, level_filters::LevelFilter, warn};
+use tracing::{error, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
     Layer as _, filter::FilterExt as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
-/// Sends the process's events, and its panics, to `writer`. `filter` is `target=level,…`.
+/// What is logged unless `RUST_LOG` says otherwise.
+pub const DEFAULT_FILTER: &str = "warn,workflow_runs=info";
+
+/// Sends the process's events, and its panics, to `writer`.
+///
+/// `filter` is `target=level,…`. Nothing below `DEBUG` is ever logged: at `TRACE`, the Lambda runtime and the AWS SDK
+/// write whole bodies.
 ///
 /// # Panics
 /// If it is called twice in a process.
@@ -14,30 +20,9 @@ pub fn init<W>(writer: W, filter: Option<&str>)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = filter.unwrap_or(DEFAULT_FILTER);
-    let readable = filter.parse::<Targets>().is_ok();
-    subscriber(writer, if readable { filter } else { DEFAULT_FILTER }).init();
-    if !readable {
-        warn!("RUST_LOG cannot be read; the default is used");
-    }
-    std::panic::set_hook(Box::new(|panic| {
-        // A message that was put together at run time may repeat what was being parsed; a literal cannot.
-        let literal: Option<&&'static str> = panic.payload().downcast_ref();
-        error!(literal, location = panic.location().map(tracing::field::display), "panic");
-    }));
-}
-
-/// What is logged unless `RUST_LOG` says otherwise.
-pub const DEFAULT_FILTER: &str = "warn,workflow_runs=info";
-
-/// What turns events into lines.
-///
-/// Nothing below `DEBUG` is ever logged: at `TRACE`, the Lambda runtime and the AWS SDK write whole bodies.
-pub fn subscriber<W>(writer: W, filter: &str) -> impl Subscriber + Send + Sync
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
-    let targets: Targets = filter.parse().unwrap_or_default();
+    let parse = |filter: &str| filter.parse::<Targets>().ok();
+    let wanted = filter.map(parse);
+    let targets = wanted.clone().flatten().or_else(|| parse(DEFAULT_FILTER)).unwrap_or_default();
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -45,5 +30,13 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG)))
+    tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG))).init();
+    if wanted == Some(None) {
+        warn!("RUST_LOG cannot be read; the default is used");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        // A message that was put together at run time may repeat what was being parsed; a literal cannot.
+        let literal: Option<&&'static str> = panic.payload().downcast_ref();
+        error!(literal, location = panic.location().map(tracing::field::display), "panic");
+    }));
 }

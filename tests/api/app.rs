@@ -39,8 +39,9 @@ pub struct App {
     pub api: Arc<Api>,
     /// The services, unobserved.
     pub services: Config,
+    /// The services, as the function sees them.
+    pub spied: Config,
     spy: Spy,
-    spied: Config,
 }
 
 /// Stands between the function and the services: notes every call, and breaks some.
@@ -88,7 +89,7 @@ impl App {
 
         let api = Arc::new(Api::new(spied.clone(), sources));
         let url = serve(gateway::router(Arc::clone(&api), UNIDENTIFIED)).await;
-        Self { url, api, services, spy, spied }
+        Self { url, api, services, spied, spy }
     }
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.

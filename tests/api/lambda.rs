@@ -1,7 +1,10 @@
 //! The binary itself, as Lambda runs it: a process that polls the Runtime API.
 
-use std::collections::BTreeSet;
-use std::process::{Child, Command, Output, Stdio};
+use std::collections::{BTreeSet, VecDeque};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -16,34 +19,71 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::app::{App, body, serve};
 
-/// A process that is killed when the test is over.
-struct Function(Option<Child>);
+/// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.
+struct Function {
+    process: Child,
+    log: PathBuf,
+}
 
 impl Function {
     fn start(variables: &[(&str, &str)]) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("function-{}-{}.log", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let mut command = Command::new(env!("CARGO_BIN_EXE_workflow-runs"));
-        command.env_clear().envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(Some(command.spawn().unwrap()))
+        command.env_clear().envs(variables.iter().copied()).stdout(File::create(&log).unwrap()).stderr(Stdio::null());
+        Self { process: command.spawn().unwrap(), log }
     }
 
-    /// What it has written, when it has ended.
-    fn output(mut self) -> Output {
-        self.0.take().unwrap().wait_with_output().unwrap()
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            let _ = child.kill();
-        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_file(&self.log);
     }
+}
+
+/// Lets a process of the function answer these events, on the app's services. The proxy responses, and the log.
+pub async fn answer_events(app: &App, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
+    let expected = events.len();
+    let (runtime_api, mut answers) = RuntimeApi::start(events).await;
+    let mut environment = vec![
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_ENDPOINT_URL", app.spied.aws.endpoint_url().unwrap()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_RUNTIME_API", &runtime_api),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("TABLE_NAME", "workflow-runs"),
+    ];
+    environment.extend(variables);
+    let function = Function::start(&environment);
+    let mut responses = Vec::new();
+    for _ in 0..expected {
+        let (kind, response) = answers.recv().await.unwrap();
+        assert_eq!(kind, "response", "{response}");
+        responses.push(response);
+    }
+    (responses, function.log())
+}
+
+/// The lines of a log that are about a request.
+pub fn requests(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
+    lines.filter(|line: &Value| line["message"] == "request").collect()
 }
 
 /// Gives out events, and collects what the function answers: the last segment of the path, and the body.
 #[derive(Clone)]
 struct RuntimeApi {
-    events: Arc<Mutex<Vec<Value>>>,
+    events: Arc<Mutex<VecDeque<Value>>>,
     answers: UnboundedSender<(String, Value)>,
 }
 
@@ -53,13 +93,13 @@ impl RuntimeApi {
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answer))
-            .with_state(Self { events: Arc::new(Mutex::new(events)), answers });
+            .with_state(Self { events: Arc::new(Mutex::new(events.into())), answers });
         (serve(router).await.replace("http://", ""), answered)
     }
 }
 
 async fn next(State(api): State<RuntimeApi>) -> Response {
-    let event = api.events.lock().unwrap().pop();
+    let event = api.events.lock().unwrap().pop_front();
     let Some(event) = event else { return std::future::pending().await };
     let deadline = SystemTime::now() + Duration::from_secs(15);
     let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis().to_string();
@@ -76,46 +116,31 @@ async fn answer(State(api): State<RuntimeApi>, Path((_, kind)): Path<(String, St
     StatusCode::ACCEPTED
 }
 
-fn event(number: usize) -> Value {
+/// The event of a request with this body, by the number that its id ends with.
+pub fn event(number: usize, definition: &str, body: &str) -> Value {
     json!({
         "httpMethod": "PUT",
-        "path": "/workflow-definitions/demo/workflow-runs",
+        "path": format!("/workflow-definitions/{definition}/workflow-runs"),
         "requestContext": {"httpMethod": "PUT", "requestId": format!("request-{number}")},
-        "body": body(&format!("5f0d3f6a-7a64-4a3e-9d0e-{number:012}"), "/workflow-runs/demo").to_string(),
+        "body": body,
     })
 }
 
 #[tokio::test]
 async fn the_function_answers_every_event_with_and_without_managed_concurrency() {
+    let events = || {
+        let token = |number| format!("5f0d3f6a-7a64-4a3e-9d0e-{number:012}");
+        (0..8).map(|number| event(number, "demo", &body(&token(number), "/workflow-runs/demo").to_string())).collect()
+    };
     for concurrency in ["1", "4"] {
         let app = App::start().await;
-        let (runtime_api, mut answers) = RuntimeApi::start((0..8).map(event).collect()).await;
-        let mut function = Function::start(&[
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_ENDPOINT_URL", app.services.aws.endpoint_url().unwrap()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-            ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency),
-            ("AWS_LAMBDA_RUNTIME_API", &runtime_api),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("TABLE_NAME", "workflow-runs"),
-        ]);
-        let mut ids = BTreeSet::new();
-        for _ in 0..8 {
-            let (kind, answer) = answers.recv().await.unwrap();
-            assert_eq!((kind.as_str(), &answer["statusCode"]), ("response", &json!(201)), "{answer}");
-            ids.insert(answer["body"].to_string());
-        }
+        let (responses, log) = answer_events(&app, events(), &[("AWS_LAMBDA_MAX_CONCURRENCY", concurrency)]).await;
+        let ids: BTreeSet<_> = responses.iter().map(|response| response["body"].to_string()).collect();
+        assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
         assert_eq!((ids.len(), app.items("run/").await.len()), (8, 8));
-
-        function.0.as_mut().unwrap().kill().unwrap();
-        let logged = String::from_utf8(function.output().stdout).unwrap();
-        let lines: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "request").collect();
-        assert_eq!(requests.len(), 8, "{logged}");
-        assert!(requests.iter().all(|line| line["outcome"] == "created"), "{logged}");
+        let requests = requests(&log);
+        assert_eq!(requests.len(), 8, "{log}");
+        assert!(requests.iter().all(|line| line["outcome"] == "created"), "{log}");
     }
 }
 
@@ -139,11 +164,11 @@ fn without_its_environment_the_function_does_not_start_and_names_what_is_missing
         ("AWS_LAMBDA_FUNCTION_VERSION", None),
         ("AWS_LAMBDA_RUNTIME_API", None),
     ] {
-        let variables =
-            complete.into_iter().filter(|(name, _)| *name != missing).chain(value.map(|value| (missing, value)));
-        let output = Function::start(&variables.collect::<Vec<_>>()).output();
-        assert!(!output.status.success());
-        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let others = complete.into_iter().filter(|(name, _)| *name != missing);
+        let variables: Vec<_> = others.chain(value.map(|value| (missing, value))).collect();
+        let mut function = Function::start(&variables);
+        assert!(!function.process.wait().unwrap().success());
+        let line: Value = serde_json::from_str(&function.log()).unwrap();
         assert_eq!(line["level"], "ERROR");
         let sentence = format!("the environment variable {missing} is not set or empty");
         assert_eq!(line["error"], sentence.as_str());

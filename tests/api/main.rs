@@ -9,7 +9,6 @@ mod gateway;
 mod any_event;
 mod app;
 mod bodies;
-mod calls;
 mod constraints;
 mod contract;
 mod events;

@@ -30,7 +30,7 @@ fn body() -> Value {
 fn network(first: usize, calls: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let network = move |operation: &str| {
+    let network = move |operation: &str, _: &str| {
         let call = count.fetch_add(1, Ordering::Relaxed);
         if let Some(expected) = CALLS.get(call).filter(|_| call <= first) {
             assert_eq!(operation, *expected);
@@ -63,7 +63,7 @@ fn wherever_a_create_breaks_off_the_retry_ends_in_one_run_and_one_log_group() {
                 let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
                 assert_eq!(broken.is_none(), dies, "{fault:?} at call {first}: {broken:?}");
 
-                let calm: Network = Arc::new(|_| Fault::None);
+                let calm: Network = Arc::new(|_, _| Fault::None);
                 let (answer, _) = Environment::start(services, &calm, TIMEOUT).invoke(ACCOUNT, "demo", &body()).await;
                 let answer = answer.unwrap();
                 assert_eq!(answer.status, 201, "{fault:?} at call {first}: {answer:?}");

@@ -82,7 +82,7 @@ impl Environment {
 }
 
 /// The wall clock of a schedule, which runs with its paused time.
-fn now(services: &Services) -> Timestamp {
+pub fn now(services: &Services) -> Timestamp {
     let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
     start + SignedDuration::try_from(services.elapsed()).unwrap()
 }

@@ -20,7 +20,7 @@ const ACCOUNT: &str = "123456789012";
 fn network() -> (Network, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let network = move |operation: &str| {
+    let network = move |operation: &str, _: &str| {
         count.fetch_add(usize::from(operation == "CreateLogGroup"), Ordering::Relaxed);
         Fault::None
     };

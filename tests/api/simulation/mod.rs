@@ -18,6 +18,7 @@
 //! | a cold request does not look for the run | `idempotency` |
 
 mod aws;
+mod calls;
 mod crashes;
 mod environment;
 mod herd;

@@ -39,8 +39,8 @@ pub enum Fault {
     DieAfter,
 }
 
-/// Decides what happens to the next call of an operation.
-pub type Network = Arc<dyn Fn(&str) -> Fault + Send + Sync>;
+/// Decides what happens to the next call, by its operation and the key of the item that it puts.
+pub type Network = Arc<dyn Fn(&str, &str) -> Fault + Send + Sync>;
 
 /// The HTTP client of one environment.
 #[derive(Clone)]
@@ -141,13 +141,15 @@ impl HttpConnector for Connector {
         let operation = target.rsplit('.').next().unwrap().to_owned();
         let body = request.body().bytes().unwrap().to_vec();
         let journal = JOURNAL.with(Arc::clone);
-        let is_put_of_run = operation == "PutItem" && String::from_utf8_lossy(&body).contains(r#""run/"#);
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        let key = request["Item"]["pk"]["S"].as_str().unwrap_or_default();
+        let is_put_of_run = key.starts_with("run/");
         if is_put_of_run {
             let mut journal = journal.lock().unwrap();
             journal.put_sent = true;
             journal.put_in_doubt += 1;
         }
-        let fault = (self.network)(&operation);
+        let fault = (self.network)(&operation, key);
         self.services.trace(format_args!("{operation} {fault:?}"));
         let call = self.clone();
         HttpConnectorFuture::new(async move {

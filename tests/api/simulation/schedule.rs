@@ -186,7 +186,7 @@ fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
         })
         .collect();
     let (services, rng) = (Arc::clone(services), Mutex::new(rng.fork()));
-    Arc::new(move |operation| {
+    Arc::new(move |operation, _| {
         let now = services.elapsed();
         let mut rng = rng.lock().unwrap();
         let is_logs = operation == "CreateLogGroup";

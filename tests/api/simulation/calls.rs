@@ -1,0 +1,152 @@
+//! How often AWS is asked, and what is remembered instead.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::aws::Services;
+use super::environment::{Environment, now};
+use super::network::{Fault, Network};
+use super::schedule::{database, on_paused_time, put_definition};
+use crate::gateway::TIMEOUT;
+
+const ACCOUNT: &str = "123456789012";
+
+/// An environment, and the calls that it makes.
+struct Watched {
+    environment: Environment,
+    calls: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watched {
+    /// Starts an environment on a network where this happens to the puts of log groups' items.
+    fn start(services: &Arc<Services>, fault: Fault) -> Self {
+        put_definition(services, ACCOUNT, "demo", "ACTIVE");
+        let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+        let made = Arc::clone(&calls);
+        let network: Network = Arc::new(move |operation, key| {
+            made.lock().unwrap().push(operation.to_owned());
+            if key.starts_with("log-group/") { fault } else { Fault::None }
+        });
+        Self { environment: Environment::start(services, &network, TIMEOUT), calls }
+    }
+
+    /// The status of a create, and the calls that it took, in alphabetical order.
+    async fn create(&self, definition: &str, log_group_name: Option<&str>) -> (u16, Vec<String>) {
+        let body = json!({
+            "clientInfo": {"compatibilityVersion": 1},
+            "logGroupName": log_group_name,
+            "modelId": "nova-act-latest",
+        });
+        let (answer, _) = self.environment.invoke(ACCOUNT, definition, &body).await;
+        let mut calls = std::mem::take(&mut *self.calls.lock().unwrap());
+        calls.sort();
+        (answer.unwrap().status, calls)
+    }
+}
+
+fn created(calls: &[&str]) -> (u16, Vec<String>) {
+    (201, calls.iter().map(ToString::to_string).collect())
+}
+
+fn expires_at(item: &Value) -> i64 {
+    item["expiresAt"]["N"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_warm_create_makes_one_call_and_a_cold_one_at_most_four() {
+    on_paused_time(database(), 0, async |services| {
+        let first = Watched::start(services, Fault::None);
+        let cold = created(&["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]);
+        assert_eq!(first.create("demo", Some("/a")).await, cold);
+        assert_eq!(first.create("demo", Some("/a")).await, created(&["PutItem"]));
+        assert_eq!(first.create("demo", None).await, created(&["PutItem"]));
+        for log_group_name in [Some("/a"), None] {
+            let other = Watched::start(services, Fault::None);
+            assert_eq!(other.create("demo", log_group_name).await, created(&["BatchGetItem", "PutItem"]));
+        }
+    });
+}
+
+#[test]
+fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
+    on_paused_time(database(), 0, async |services| {
+        let environment = Watched::start(services, Fault::None);
+        assert_eq!(environment.create("demo", Some("a b")).await, (400, vec![]));
+        assert_eq!(environment.create("nope", Some("/a")).await, (404, vec!["BatchGetItem".to_owned()]));
+    });
+}
+
+#[test]
+fn what_was_learnt_is_forgotten_in_time() {
+    on_paused_time(database(), 0, async |services| {
+        let environment = Watched::start(services, Fault::None);
+        let start = Instant::now();
+        for (seconds, calls) in [
+            (0, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
+            (59, vec!["PutItem"]),
+            (61, vec!["BatchGetItem", "PutItem"]),
+            (3_599, vec!["BatchGetItem", "PutItem"]),
+            // The definition is still known; the log group no longer.
+            (3_601, vec!["BatchGetItem", "PutItem"]),
+            // Now the table has forgotten it, too.
+            (36 * 3_600, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
+        ] {
+            sleep_until(start + Duration::from_secs(seconds)).await;
+            assert_eq!(environment.create("demo", Some("/a")).await, created(&calls), "after {seconds} s");
+        }
+    });
+}
+
+#[test]
+fn a_log_group_is_remembered_for_about_a_day() {
+    let mut hours = Vec::new();
+    for seed in 0..100 {
+        on_paused_time(database(), seed, async |services| {
+            Watched::start(services, Fault::None).create("demo", Some("/a")).await;
+            let seconds = expires_at(&services.item("log-group//a").unwrap()) - now(services).as_second();
+            hours.push(seconds / 3_600);
+        });
+    }
+    assert!(hours.iter().all(|hours| (17..30).contains(hours)), "{hours:?}");
+    hours.sort_unstable();
+    hours.dedup();
+    assert!(hours.len() > 5, "they expire together: {hours:?}");
+}
+
+#[test]
+fn an_item_that_has_expired_counts_as_absent() {
+    on_paused_time(database(), 0, async |services| {
+        let environment = Watched::start(services, Fault::None);
+        let now: Timestamp = now(services);
+        let expired = json!({"pk": {"S": "log-group//a"}, "expiresAt": {"N": now.as_second().to_string()}});
+        services.put(&expired);
+        environment.create("demo", Some("/a")).await;
+        assert!(services.has_log_group("/a"));
+        assert!(expires_at(&services.item("log-group//a").unwrap()) > now.as_second());
+    });
+}
+
+#[test]
+fn a_log_groups_item_never_fails_a_run_and_is_tried_again_after_a_minute() {
+    let hangs = Fault::Late(Duration::from_hours(1), Duration::ZERO);
+    for fault in [Fault::Error(400, "AccessDeniedException"), Fault::Cut, hangs] {
+        on_paused_time(database(), 0, async |services| {
+            let environment = Watched::start(services, fault);
+            let start = Instant::now();
+            let create = || environment.create("demo", Some("/a"));
+            assert_eq!(create().await.0, 201, "{fault:?}");
+            assert!(start.elapsed() < Duration::from_millis(500), "{fault:?}: {:?}", start.elapsed());
+            assert_eq!(services.item("log-group//a"), None, "{fault:?}");
+
+            sleep_until(start + Duration::from_secs(59)).await;
+            assert_eq!(create().await, created(&["PutItem"]), "{fault:?}");
+            sleep_until(start + Duration::from_secs(61)).await;
+            let (status, calls) = create().await;
+            assert_eq!((status, &*calls[1]), (201, "CreateLogGroup"), "{fault:?}: {calls:?}");
+        });
+    }
+}
