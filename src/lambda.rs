@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use crate::api::Api;
 
-/// Wraps the API in the adapter that `lambda_http::run` uses too, which turns events into requests and back.
+/// Wraps the API in the adapter that `lambda_http::run_concurrent` uses too, which turns events into requests and back.
 ///
-/// `lambda_http::run` itself would not do: from an event's headers and query string the adapter puts a URL together,
+/// `lambda_http::run_concurrent` itself would not do: from an event's headers and query string the adapter puts a URL together,
 /// and panics if it is none (`X-Forwarded-Proto: https, http`, or a space in the query string of an HTTP API). API
 /// Gateway makes a 502 of that. The API reads neither, so the adapter does not get them.
 pub fn function(

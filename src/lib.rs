@@ -1,6 +1,6 @@
 //! CreateWorkflowRun of Amazon Nova Act as one AWS Lambda function.
 //!
-//! A request goes one way through the modules: [`lambda`] takes the event, [`handler`] answers the request, `event`
+//! A request goes one way through the modules: [`lambda`] takes the event, `handler` answers the request, `event`
 //! reads who calls and what, `routes` finds the operation, [`operations`] does it with `store` (DynamoDB) and
 //! `log_groups` (CloudWatch Logs), and what comes of it becomes an answer in `answer` or [`error`]. The constraints of
 //! the API stand in [`model`].
@@ -11,7 +11,7 @@ mod cache;
 pub mod config;
 pub mod error;
 mod event;
-pub mod handler;
+mod handler;
 pub mod lambda;
 mod log_groups;
 pub mod logging;

@@ -1,4 +1,5 @@
-//! Black-box tests: a server on a free port, the real client, embedded DynamoDB and CloudWatch Logs.
+//! Black-box tests on embedded DynamoDB and CloudWatch Logs: over HTTP with the real client, event by event, as a
+//! process of its own, and in a simulation on paused time.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "these are tests")]
 
 #[path = "../../examples/local/embedded.rs"]

@@ -1,6 +1,6 @@
 //! DynamoDB and CloudWatch Logs without a socket, as paused time wants it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,10 +26,13 @@ struct State {
     rng: fastrand::Rng,
     started: Instant,
     log_groups: BTreeSet<String>,
-    run_keys: BTreeSet<String>,
+    /// Every run that was ever written, as it must be now.
+    runs: BTreeMap<String, Value>,
     trace: Vec<String>,
-    /// `CreateLogGroup` calls that the quota still allows, and when that was so.
-    quota: (f64, Instant),
+    /// `CreateLogGroup` calls per second.
+    quota: f64,
+    /// How many of them are left, and when that was so.
+    quota_left: (f64, Instant),
 }
 
 /// What an invocation has done to the services.
@@ -41,8 +44,8 @@ pub struct Journal {
     pub put_in_doubt: i32,
     /// Its put has created the run.
     pub run_created: bool,
-    /// It has created a log group.
-    pub log_group_created: bool,
+    /// It has created a log group, or written an item that says so.
+    pub log_group_left: bool,
 }
 
 tokio::task_local! {
@@ -51,15 +54,16 @@ tokio::task_local! {
 }
 
 impl Services {
-    pub fn new(database: Database, seed: u64) -> Self {
+    pub fn new(database: Database, seed: u64, quota: f64) -> Self {
         let now = Instant::now();
         let state = State {
             rng: fastrand::Rng::with_seed(seed),
             started: now,
             log_groups: BTreeSet::new(),
-            run_keys: BTreeSet::new(),
+            runs: BTreeMap::new(),
             trace: Vec::new(),
-            quota: (10.0, now),
+            quota,
+            quota_left: (quota, now),
         };
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
     }
@@ -69,13 +73,22 @@ impl Services {
         self.state.lock().unwrap().started.elapsed()
     }
 
-    pub fn has_log_group(&self, name: &str) -> bool {
-        self.state.lock().unwrap().log_groups.contains(name)
+    pub fn log_groups(&self) -> BTreeSet<String> {
+        self.state.lock().unwrap().log_groups.clone()
     }
 
-    /// The keys of the runs that were ever written.
-    pub fn run_keys(&self) -> BTreeSet<String> {
-        self.state.lock().unwrap().run_keys.clone()
+    /// Every run that was ever written, by its key, as it must be now: as it was written, but for its status.
+    pub fn runs(&self) -> BTreeMap<String, Value> {
+        self.state.lock().unwrap().runs.clone()
+    }
+
+    /// Lets all runs succeed, as their owner's code would.
+    pub fn finish_runs(&self) {
+        for (key, mut run) in self.runs() {
+            run["status"]["S"] = "SUCCEEDED".into();
+            self.put(&run);
+            self.state.lock().unwrap().runs.insert(key, run);
+        }
     }
 
     /// Notes what happened and when: two runs of one seed must agree on every line.
@@ -103,10 +116,31 @@ impl Services {
         Duration::from_millis(self.state.lock().unwrap().rng.u64(1..=15))
     }
 
+    /// Does the first part of a `BatchGetItem`, and leaves the other keys unprocessed.
+    pub async fn apply_in_part(&self, body: &[u8], processed: usize, journal: &Mutex<Journal>) -> (u16, String) {
+        let mut request: Value = serde_json::from_slice(body).unwrap();
+        let mut unprocessed = request["RequestItems"].clone();
+        let keys = request["RequestItems"][TABLE_NAME]["Keys"].as_array_mut().unwrap();
+        unprocessed[TABLE_NAME]["Keys"] = keys.split_off(processed.min(keys.len())).into();
+        let mut answer = json!({"Responses": {}});
+        if !keys.is_empty() {
+            let (_, body) = self.apply("BatchGetItem", &serde_json::to_vec(&request).unwrap(), journal).await;
+            answer = serde_json::from_str(&body).unwrap();
+        }
+        if unprocessed[TABLE_NAME]["Keys"] != json!([]) {
+            answer["UnprocessedKeys"] = unprocessed;
+        }
+        (200, answer.to_string())
+    }
+
     /// Does what a call asks for. Status and body of the answer.
     pub async fn apply(&self, operation: &str, body: &[u8], journal: &Mutex<Journal>) -> (u16, String) {
         match operation {
-            "BatchGetItem" => call(body, |request| self.database.batch_get_item(request)),
+            "BatchGetItem" => {
+                let request: Value = serde_json::from_slice(body).unwrap();
+                assert_eq!(request["RequestItems"][TABLE_NAME]["ConsistentRead"], true);
+                call(body, |request| self.database.batch_get_item(request))
+            }
             "PutItem" => {
                 let request: Value = serde_json::from_slice(body).unwrap();
                 let key = request["Item"]["pk"]["S"].as_str().unwrap();
@@ -117,13 +151,16 @@ impl Services {
                     assert!(before.is_none() || before == self.item(key), "{key} was changed");
                     if before.is_none() && answer.0 == 200 {
                         journal.lock().unwrap().run_created = true;
-                        self.state.lock().unwrap().run_keys.insert(key.to_owned());
+                        self.state.lock().unwrap().runs.insert(key.to_owned(), self.item(key).unwrap());
                     }
+                } else {
+                    journal.lock().unwrap().log_group_left = true;
                 }
                 answer
             }
             "CreateLogGroup" => {
                 if !self.state.lock().unwrap().quota_allows() {
+                    self.trace("CreateLogGroup beyond the quota");
                     return error(400, "ThrottlingException");
                 }
                 let headers = [("x-amz-target".parse().unwrap(), "Logs_20140328.CreateLogGroup".parse().unwrap())];
@@ -133,7 +170,7 @@ impl Services {
                 if answer.status == 200 {
                     let request: Value = serde_json::from_slice(body).unwrap();
                     let name = request["logGroupName"].as_str().unwrap().to_owned();
-                    journal.lock().unwrap().log_group_created = true;
+                    journal.lock().unwrap().log_group_left = true;
                     self.state.lock().unwrap().log_groups.insert(name);
                 }
                 (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
@@ -144,12 +181,11 @@ impl Services {
 }
 
 impl State {
-    /// 10 calls per second.
     fn quota_allows(&mut self) -> bool {
-        let (left, at) = self.quota;
-        let left = (left + 10.0 * at.elapsed().as_secs_f64()).min(10.0);
+        let (left, at) = self.quota_left;
+        let left = (left + self.quota * at.elapsed().as_secs_f64()).min(self.quota);
         let allowed = left >= 1.0;
-        self.quota = (if allowed { left - 1.0 } else { left }, Instant::now());
+        self.quota_left = (if allowed { left - 1.0 } else { left }, Instant::now());
         allowed
     }
 }

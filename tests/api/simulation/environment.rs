@@ -28,6 +28,8 @@ pub struct Environment {
 pub struct Answer {
     pub status: u16,
     pub error: String,
+    /// It says when to try again.
+    pub retry_after: bool,
     pub body: Value,
 }
 
@@ -71,6 +73,7 @@ impl Environment {
         let answer = answer.map(|response| Answer {
             status: response.status().as_u16(),
             error: response.headers().get("x-amzn-errortype").map_or("", |name| name.to_str().unwrap()).to_owned(),
+            retry_after: response.headers().contains_key("retry-after"),
             body: serde_json::from_slice(response.body()).unwrap(),
         });
         (answer, journal)

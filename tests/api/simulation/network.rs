@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -31,8 +31,8 @@ pub enum Fault {
     Error(u16, &'static str),
     /// The service applies the call so late, and answers so much later; whether or not somebody is still waiting.
     Late(Duration, Duration),
-    /// `BatchGetItem` leaves all keys unprocessed.
-    Unprocessed,
+    /// `BatchGetItem` leaves all but the first so many keys unprocessed.
+    Unprocessed(usize),
     /// The environment is gone before the call is sent.
     DieBefore,
     /// The environment is gone when the call has been applied.
@@ -100,10 +100,9 @@ impl Connector {
                 sleep(before + after).await;
                 return Ok(error(status, code));
             }
-            Fault::Unprocessed => {
+            Fault::Unprocessed(processed) => {
                 sleep(before + after).await;
-                let request: Value = serde_json::from_slice(&body).unwrap();
-                return Ok((200, json!({"UnprocessedKeys": request["RequestItems"]}).to_string()));
+                return Ok(self.services.apply_in_part(&body, processed, &journal).await);
             }
             Fault::DieBefore => return self.die().await,
             Fault::None | Fault::Lost | Fault::Late(..) | Fault::DieAfter => {}
@@ -150,7 +149,8 @@ impl HttpConnector for Connector {
             journal.put_in_doubt += 1;
         }
         let fault = (self.network)(&operation, key);
-        self.services.trace(format_args!("{operation} {fault:?}"));
+        let kind = key.split('/').next().unwrap_or_default();
+        self.services.trace(format_args!("{operation} {kind} {fault:?}"));
         let call = self.clone();
         HttpConnectorFuture::new(async move {
             let (status, body) = call.deliver(operation, body, fault, Arc::clone(&journal)).await?;

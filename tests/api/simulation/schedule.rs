@@ -1,6 +1,7 @@
 //! One schedule: some clients, some environments, one seed that decides everything, and what must hold.
 
-use std::sync::{Arc, Mutex};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use dynoxide::Database;
@@ -27,9 +28,10 @@ struct Job {
     starts_after: Duration,
 }
 
-/// A service that throttles everything for a while.
+/// A service that refuses everything for a while.
 struct Outage {
     logs: bool,
+    code: &'static str,
     from: Duration,
     until: Duration,
 }
@@ -52,23 +54,42 @@ pub fn put_definition(services: &Services, account_id: &str, name: &str, status:
     services.put(&json!({"pk": {"S": format!("definition/{account_id}/{name}")}, "status": {"S": status}}));
 }
 
-/// Runs the schedule of a seed on paused time, and returns its trace.
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does something on services whose time is paused: it jumps to the next thing that happens.
+///
+/// # Panics
+/// If anything panics: the function answers panics with 500, and nobody may be waiting for a spawned task.
+pub fn on_paused_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
+    static COUNT_PANICS: Once = Once::new();
+    COUNT_PANICS.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            hook(panic);
+        }));
+    });
+    PANICS.set(0);
+    // The AWS SDK's backoff and our jitter draw from here.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let done = runtime.block_on(async { work(&Arc::new(Services::new(database, seed, quota))).await });
+    assert_eq!(PANICS.get(), 0, "something has panicked");
+    done
+}
+
+/// Runs the schedule of a seed, and returns its trace.
 ///
 /// # Panics
 /// If something does not hold.
 pub fn run(database: Database, seed: u64) -> Vec<String> {
-    on_paused_time(database, seed, async |services| {
+    let quota = if seed.is_multiple_of(3) { 1.0 } else { 10.0 };
+    on_paused_time(database, seed, quota, async |services| {
         schedule(services, seed).await;
         services.take_trace()
     })
-}
-
-/// Does something on services whose time is paused: it jumps to the next thing that happens.
-pub fn on_paused_time<T>(database: Database, seed: u64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
-    // The AWS SDK's backoff and our jitter draw from here.
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async { work(&Arc::new(Services::new(database, seed))).await })
 }
 
 async fn schedule(services: &Arc<Services>, seed: u64) {
@@ -111,8 +132,20 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
             unreachable!()
         });
     }
+    let finisher = Arc::clone(services);
+    let finish_after = Duration::from_millis(rng.u64(..10_000));
+    tokio::spawn(async move {
+        sleep(finish_after).await;
+        finisher.finish_runs();
+    });
     let ended = clients.join_all().await;
+    // What is still under way lands now.
+    sleep(Duration::from_mins(1)).await;
 
+    // No create has changed or removed a run.
+    for (key, run) in services.runs() {
+        assert_eq!(services.item(&key), Some(run));
+    }
     // One token of one account: one run, and no run that nobody asked for.
     for (job, answer) in &ended {
         let key = job.run_key();
@@ -127,11 +160,11 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         // And two different requests do not both.
         let mut started = same_token.iter().filter(|(_, answer)| answer.status == 201);
         if let Some((first, _)) = started.next() {
-            assert!(started.all(|(other, _)| other.body() == first.body()), "{key}");
+            assert!(started.all(|(other, _)| other.request() == first.request()), "{key}");
         }
     }
     let asked_for: Vec<_> = jobs.iter().map(Job::run_key).collect();
-    assert!(services.run_keys().iter().all(|key| asked_for.contains(key)));
+    assert!(services.runs().keys().all(|key| asked_for.contains(key)));
 }
 
 fn job(rng: &mut fastrand::Rng, seed: u64, accounts: &[String]) -> Job {
@@ -150,6 +183,11 @@ fn job(rng: &mut fastrand::Rng, seed: u64, accounts: &[String]) -> Job {
 }
 
 impl Job {
+    /// What makes two requests equal.
+    fn request(&self) -> (&str, Value) {
+        (self.definition, self.body())
+    }
+
     fn body(&self) -> Value {
         json!({
             "clientInfo": {"compatibilityVersion": 1},
@@ -181,8 +219,10 @@ fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
     let percent = *rng.choice(&[0, 5, 20, 50]).unwrap();
     let outages: Vec<Outage> = (0..rng.usize(..3))
         .map(|_| {
+            let logs = rng.bool();
+            let code = if logs && rng.bool() { "OperationAbortedException" } else { "ThrottlingException" };
             let from = Duration::from_millis(rng.u64(..10_000));
-            Outage { logs: rng.bool(), from, until: from + Duration::from_millis(rng.u64(..8_000)) }
+            Outage { logs, code, from, until: from + Duration::from_millis(rng.u64(..8_000)) }
         })
         .collect();
     let (services, rng) = (Arc::clone(services), Mutex::new(rng.fork()));
@@ -190,8 +230,9 @@ fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
         let now = services.elapsed();
         let mut rng = rng.lock().unwrap();
         let is_logs = operation == "CreateLogGroup";
-        if outages.iter().any(|outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now)) {
-            return Fault::Error(400, "ThrottlingException");
+        let refuses = |outage: &&Outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now);
+        if let Some(outage) = outages.iter().find(refuses) {
+            return Fault::Error(400, outage.code);
         }
         if now > CALM || rng.u32(..100) >= percent {
             return Fault::None;
@@ -201,7 +242,7 @@ fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
             2 | 3 => Fault::Lost,
             4 | 5 => error(operation, &mut rng),
             6 => Fault::Late(Duration::from_millis(rng.u64(..4_000)), Duration::from_millis(rng.u64(..4_000))),
-            7 if operation == "BatchGetItem" => Fault::Unprocessed,
+            7 if operation == "BatchGetItem" => Fault::Unprocessed(rng.usize(..3)),
             7 => Fault::Late(Duration::from_secs(20), Duration::ZERO),
             8 => Fault::DieBefore,
             _ => Fault::DieAfter,
@@ -234,6 +275,7 @@ fn error(operation: &str, rng: &mut fastrand::Rng) -> Fault {
 /// One attempt of a client. The answer, if the client can use it: if it would be the same for ever.
 async fn ask(services: &Services, environment: &Environment, job: &Job, timeout: Duration) -> Option<Answer> {
     let asked = Instant::now();
+    let run_was_there = services.item(&job.run_key()).is_some();
     let (answer, journal) = environment.invoke(&job.account_id, job.definition, &job.body()).await;
     let took = asked.elapsed();
     assert!(took < timeout, "an answer after {took:?}");
@@ -241,9 +283,11 @@ async fn ask(services: &Services, environment: &Environment, job: &Job, timeout:
         services.trace("died");
         return None;
     };
-    services.trace(format_args!("{} {}", answer.status, answer.error));
-    let out_of_time = took + Duration::from_millis(500) > timeout;
-    check(services, job, &answer, &journal, out_of_time);
+    let about = [&answer.body["resourceType"], &answer.body["serviceCode"]].map(|about| about.as_str().unwrap_or("-"));
+    services.trace(format_args!("{} {} {}", answer.status, answer.error, about.join(" ")));
+    check_answer(services, &job.run_key(), job.log_group_name.as_deref(), &answer);
+    check_content(services, job, &answer);
+    check_left_behind(job, &answer, &journal, run_was_there, took + Duration::from_millis(500) > timeout);
     (answer.status == 201 || is_refusal(job, &answer)).then_some(answer)
 }
 
@@ -258,30 +302,50 @@ fn is_refusal(job: &Job, answer: &Answer) -> bool {
     }
 }
 
-/// What must hold when a request is answered.
+/// What must hold of every answer: it is a documented one; and a 201 means that the run exists, and its log group.
 pub fn check_answer(services: &Services, run_key: &str, log_group_name: Option<&str>, answer: &Answer) {
     let documented = [
-        (201, ""),
-        (400, "ValidationException"),
-        (403, "AccessDeniedException"),
-        (404, "ResourceNotFoundException"),
-        (409, "ConflictException"),
-        (429, "ThrottlingException"),
-        (500, "InternalServerException"),
+        (201, "", false),
+        (400, "ValidationException", false),
+        (403, "AccessDeniedException", false),
+        (404, "ResourceNotFoundException", false),
+        (409, "ConflictException", false),
+        (429, "ThrottlingException", true),
+        (500, "InternalServerException", true),
     ];
-    assert!(documented.contains(&(answer.status, &answer.error)), "{answer:?}");
+    assert!(documented.contains(&(answer.status, &answer.error, answer.retry_after)), "{answer:?}");
+    assert_eq!(answer.body["__type"].as_str().unwrap_or_default(), answer.error);
     if answer.status == 201 {
-        assert!(services.item(run_key).is_some(), "201, and no run {run_key}");
-        assert!(log_group_name.is_none_or(|name| services.has_log_group(name)), "201, and no log group");
+        let run = services.item(run_key).unwrap_or_else(|| panic!("201, and no run {run_key}"));
+        assert_eq!(answer.body["workflowRunId"], run["workflowRunId"]["S"]);
+        assert!(log_group_name.is_none_or(|name| services.log_groups().contains(name)), "201, and no log group");
     }
 }
 
-fn check(services: &Services, job: &Job, answer: &Answer, journal: &Journal, out_of_time: bool) {
-    check_answer(services, &job.run_key(), job.log_group_name.as_deref(), answer);
+/// An answer must be right about what it names.
+fn check_content(services: &Services, job: &Job, answer: &Answer) {
+    let run = services.item(&job.run_key());
+    let is_of_job = run.as_ref().is_some_and(|run| {
+        let log_group_name = run.get("logGroupName").map(|name| &name["S"]);
+        run["workflowDefinitionName"]["S"] == job.definition
+            && run["modelId"]["S"] == job.model_id
+            && log_group_name.and_then(Value::as_str) == job.log_group_name.as_deref()
+    });
+    match (answer.status, answer.body["resourceType"].as_str()) {
+        (201, _) => assert!(is_of_job, "{job:?}: {answer:?}, and the run is {run:?}"),
+        (404, _) => assert!(matches!(job.definition, "nope" | "theirs"), "{job:?}: {answer:?}"),
+        (409, Some("workflow-definition")) => assert_eq!(job.definition, "off"),
+        (409, Some("workflow-run")) => assert!(run.is_some() && !is_of_job, "{job:?}: {answer:?}"),
+        _ => {}
+    }
     assert!(job.is_valid() || answer.status == 400, "{answer:?}");
-    // Who loses the race of the put may leave an empty log group.
-    if is_refusal(job, answer) && !journal.put_sent {
-        assert!(!journal.run_created && !journal.log_group_created, "{answer:?} has left something behind");
+}
+
+fn check_left_behind(job: &Job, answer: &Answer, journal: &Journal, run_was_there: bool, out_of_time: bool) {
+    // Who loses the race of the put may leave an empty log group. There is no race if the run was there before.
+    let lost_the_race = journal.put_sent && !run_was_there;
+    if is_refusal(job, answer) && !lost_the_race {
+        assert!(!journal.run_created && !journal.log_group_left, "{answer:?} has left something behind");
     }
     if answer.status != 201 && journal.run_created {
         // The commit's answer was lost; or the invocation's time was over before it could be passed on.
