@@ -9,13 +9,14 @@
 //! |---|---|
 //! | the run's put stands before the log group | this simulation, [`crashes`], `failures` |
 //! | the put has no condition | this simulation, `idempotency` |
-//! | the model id is not compared | this simulation, `idempotency` |
+//! | the model id, or the definition, is not compared | this simulation, `idempotency` |
+//! | the read is not consistent | this simulation |
 //! | the caches' keys lack the account | this simulation, `idempotency` |
 //! | a log group counts as known before it is there | this simulation, `failures` |
 //! | the SDK's retries are left on for CreateLogGroup | `failures` |
 //! | the deadline is ignored | this simulation, `failures` |
 //! | the request's own put, found again, counts as a replay | `idempotency` |
-//! | a cold request does not look for the run | `idempotency` |
+//! | a cold request does not look for the run | this simulation, `idempotency` |
 
 mod aws;
 mod calls;
