@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::aws::Services;
 use super::environment::{Environment, now};
 use super::network::{Fault, Network};
-use super::schedule::{database, on_paused_time, put_definition};
+use super::paused::{database, on_paused_time, put_definition};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";

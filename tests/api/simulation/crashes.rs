@@ -9,7 +9,8 @@ use workflow_runs::model::ClientToken;
 use super::aws::Services;
 use super::environment::Environment;
 use super::network::{Fault, Network};
-use super::schedule::{check_answer, database, on_paused_time, put_definition};
+use super::paused::{database, on_paused_time, put_definition};
+use super::schedule::check_answer;
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";

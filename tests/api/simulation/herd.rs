@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::aws::Services;
 use super::environment::{Answer, Environment};
 use super::network::{Fault, Network};
-use super::schedule::{database, on_paused_time, put_definition};
+use super::paused::{database, on_paused_time, put_definition};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";

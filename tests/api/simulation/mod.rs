@@ -23,7 +23,9 @@ mod calls;
 mod crashes;
 mod environment;
 mod herd;
+mod moods;
 mod network;
+mod paused;
 mod schedule;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,7 +48,7 @@ fn whatever_fails_one_token_ends_in_one_run() {
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let database = schedule::database();
+                let database = paused::database();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= schedules.end {
@@ -96,8 +98,8 @@ fn whatever_fails_one_token_ends_in_one_run() {
 #[test]
 fn a_seed_decides_everything() {
     for seed in 0..100 {
-        let first = schedule::run(schedule::database(), seed);
-        let second = schedule::run(schedule::database(), seed);
+        let first = schedule::run(paused::database(), seed);
+        let second = schedule::run(paused::database(), seed);
         assert!(!first.is_empty());
         assert_eq!(first, second, "seed {seed}");
     }

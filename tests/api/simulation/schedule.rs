@@ -1,7 +1,6 @@
 //! One schedule: some clients, some environments, one seed that decides everything, and what must hold.
 
-use std::cell::Cell;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dynoxide::Database;
@@ -10,12 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use workflow_runs::model::ClientToken;
 
-use super::aws::{Journal, Services, TABLE_NAME};
+use super::aws::{Journal, Services};
 use super::environment::{Answer, Environment};
-use super::network::{Fault, Network};
-
-/// No fault happens later, so that every client gets an answer it can use.
-const CALM: Duration = Duration::from_secs(30);
+use super::moods::network;
+use super::paused::{on_paused_time, put_definition};
 
 /// What one client wants, and asks for until it has an answer it can use.
 #[derive(Clone, Debug)]
@@ -26,58 +23,6 @@ struct Job {
     model_id: &'static str,
     log_group_name: Option<String>,
     starts_after: Duration,
-}
-
-/// A service that refuses everything for a while.
-struct Outage {
-    logs: bool,
-    code: &'static str,
-    from: Duration,
-    until: Duration,
-}
-
-/// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
-pub fn database() -> Database {
-    let database = Database::memory().unwrap();
-    let create = json!({
-        "TableName": TABLE_NAME,
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    });
-    database.create_table(serde_json::from_value(create).unwrap()).unwrap();
-    database
-}
-
-/// Puts a definition.
-pub fn put_definition(services: &Services, account_id: &str, name: &str, status: &str) {
-    services.put(&json!({"pk": {"S": format!("definition/{account_id}/{name}")}, "status": {"S": status}}));
-}
-
-thread_local! {
-    static PANICS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Does something on services whose time is paused: it jumps to the next thing that happens.
-///
-/// # Panics
-/// If anything panics: the function answers panics with 500, and nobody may be waiting for a spawned task.
-pub fn on_paused_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
-    static COUNT_PANICS: Once = Once::new();
-    COUNT_PANICS.call_once(|| {
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            PANICS.set(PANICS.get() + 1);
-            hook(panic);
-        }));
-    });
-    PANICS.set(0);
-    // The AWS SDK's backoff and our jitter draw from here.
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let done = runtime.block_on(async { work(&Arc::new(Services::new(database, seed, quota))).await });
-    assert_eq!(PANICS.get(), 0, "something has panicked");
-    done
 }
 
 /// Runs the schedule of a seed, and returns its trace.
@@ -212,64 +157,6 @@ impl Job {
         let id = ClientToken::new(&self.client_token).unwrap().workflow_run_id(&self.account_id);
         format!("run/{}/{id}", self.account_id)
     }
-}
-
-/// A network whose moods the seed decides.
-fn network(services: &Arc<Services>, rng: &mut fastrand::Rng) -> Network {
-    let percent = *rng.choice(&[0, 5, 20, 50]).unwrap();
-    let outages: Vec<Outage> = (0..rng.usize(..3))
-        .map(|_| {
-            let logs = rng.bool();
-            let code = if logs && rng.bool() { "OperationAbortedException" } else { "ThrottlingException" };
-            let from = Duration::from_millis(rng.u64(..10_000));
-            Outage { logs, code, from, until: from + Duration::from_millis(rng.u64(..8_000)) }
-        })
-        .collect();
-    let (services, rng) = (Arc::clone(services), Mutex::new(rng.fork()));
-    Arc::new(move |operation, _| {
-        let now = services.elapsed();
-        let mut rng = rng.lock().unwrap();
-        let is_logs = operation == "CreateLogGroup";
-        let refuses = |outage: &&Outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now);
-        if let Some(outage) = outages.iter().find(refuses) {
-            return Fault::Error(400, outage.code);
-        }
-        if now > CALM || rng.u32(..100) >= percent {
-            return Fault::None;
-        }
-        match rng.u8(..10) {
-            0 | 1 => Fault::Cut,
-            2 | 3 => Fault::Lost,
-            4 | 5 => error(operation, &mut rng),
-            6 => Fault::Late(Duration::from_millis(rng.u64(..4_000)), Duration::from_millis(rng.u64(..4_000))),
-            7 if operation == "BatchGetItem" => Fault::Unprocessed(rng.usize(..3)),
-            7 => Fault::Late(Duration::from_secs(20), Duration::ZERO),
-            8 => Fault::DieBefore,
-            _ => Fault::DieAfter,
-        }
-    })
-}
-
-/// An error of each kind that the failure table knows.
-fn error(operation: &str, rng: &mut fastrand::Rng) -> Fault {
-    let dynamodb = [
-        (400, "ProvisionedThroughputExceededException"),
-        (400, "ThrottlingException"),
-        (400, "RequestLimitExceeded"),
-        (400, "AccessDeniedException"),
-        (400, "ResourceNotFoundException"),
-        (500, "InternalServerError"),
-    ];
-    let logs = [
-        (400, "ThrottlingException"),
-        (400, "LimitExceededException"),
-        (400, "OperationAbortedException"),
-        (400, "InvalidParameterException"),
-        (400, "AccessDeniedException"),
-        (503, "ServiceUnavailableException"),
-    ];
-    let (status, code) = *rng.choice(if operation == "CreateLogGroup" { &logs } else { &dynamodb }).unwrap();
-    Fault::Error(status, code)
 }
 
 /// One attempt of a client. The answer, if the client can use it: if it would be the same for ever.

@@ -1,0 +1,53 @@
+//! Paused time, and what stands there before anything happens.
+
+use std::cell::Cell;
+use std::sync::{Arc, Once};
+
+use dynoxide::Database;
+use serde_json::json;
+
+use super::aws::{Services, TABLE_NAME};
+
+/// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
+pub fn database() -> Database {
+    let database = Database::memory().unwrap();
+    let create = json!({
+        "TableName": TABLE_NAME,
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    database.create_table(serde_json::from_value(create).unwrap()).unwrap();
+    database
+}
+
+/// Puts a definition.
+pub fn put_definition(services: &Services, account_id: &str, name: &str, status: &str) {
+    services.put(&json!({"pk": {"S": format!("definition/{account_id}/{name}")}, "status": {"S": status}}));
+}
+
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Does something on services whose time is paused: it jumps to the next thing that happens.
+///
+/// # Panics
+/// If anything panics: the function answers panics with 500, and nobody may be waiting for a spawned task.
+pub fn on_paused_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
+    static COUNT_PANICS: Once = Once::new();
+    COUNT_PANICS.call_once(|| {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            hook(panic);
+        }));
+    });
+    PANICS.set(0);
+    // The AWS SDK's backoff and our jitter draw from here.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let done = runtime.block_on(async { work(&Arc::new(Services::new(database, seed, quota))).await });
+    assert_eq!(PANICS.get(), 0, "something has panicked");
+    done
+}
