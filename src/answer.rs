@@ -29,7 +29,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome that the log names.
+    /// The outcome, as the log and the metrics name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",

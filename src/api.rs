@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::log_groups::LogGroups;
+use crate::request_log::RequestLog;
 use crate::store::Store;
 
 /// The API: its clients, and what they have learnt. One serves all requests of a process, several at once.
@@ -19,6 +20,7 @@ pub struct Api {
     pub(crate) known_definitions: Cache,
     /// The keys of log groups that were there.
     pub(crate) known_log_groups: Cache,
+    pub(crate) request_log: RequestLog,
     pub(crate) sources: Sources,
 }
 
@@ -39,14 +41,15 @@ impl Default for Sources {
 }
 
 impl Api {
-    /// Makes the clients. No call is made yet.
+    /// Makes the clients. No call is made yet. `log` is where the requests' lines go.
     #[must_use]
-    pub fn new(config: Config, sources: Sources) -> Self {
+    pub fn new(config: Config, sources: Sources, log: fn(&[u8])) -> Self {
         /// At a few hundred bytes each, both caches together stay below a megabyte.
         const KEYS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
         Self {
             log_groups: LogGroups::new(&config.aws),
             store: Store::new(&config.aws, config.table_name),
+            request_log: RequestLog::new(config.function_name, log),
             known_definitions: Cache::new(KEYS),
             known_log_groups: Cache::new(KEYS),
             sources,

@@ -9,6 +9,8 @@ use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 pub struct Config {
     /// The DynamoDB table, from `TABLE_NAME`.
     pub table_name: String,
+    /// The function's name, from `AWS_LAMBDA_FUNCTION_NAME`: a dimension of its metrics.
+    pub function_name: String,
     /// Region, credentials, endpoints, time-outs: what both AWS clients share.
     pub aws: SdkConfig,
 }
@@ -21,18 +23,14 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or empty.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        for variable in [
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-            "AWS_LAMBDA_FUNCTION_NAME",
-            "AWS_LAMBDA_FUNCTION_VERSION",
-            "AWS_LAMBDA_RUNTIME_API",
-        ] {
+        for variable in ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"] {
             required(variable, env::var(variable).ok())?;
         }
+        let function_name = required("AWS_LAMBDA_FUNCTION_NAME", env::var("AWS_LAMBDA_FUNCTION_NAME").ok())?;
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
         let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
         required("AWS_REGION", aws.region().map(ToString::to_string))?;
-        Ok(Self { table_name, aws })
+        Ok(Self { table_name, function_name, aws })
     }
 }
 

@@ -183,16 +183,16 @@ impl ApiError {
         Answer { status, error_type: Some(name), retry_after_seconds, replayed: false, body: body.to_string() }
     }
 
-    /// The outcome that the log names.
+    /// The outcome, as the log and the metrics name it.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Validation { .. } => "invalid",
+            Self::Validation { .. } => "validation",
             Self::AccessDenied(_) => "denied",
             Self::ResourceNotFound(_) => "not_found",
             Self::Conflict(..) => "conflict",
             Self::Throttling(..) => "throttled",
-            Self::InternalServer(_) => "failed",
+            Self::InternalServer(_) => "internal",
             Self::UnknownOperation => "unknown_operation",
         }
     }

@@ -24,6 +24,8 @@ pub struct Call {
     pub stage: Option<String>,
     /// The body; decoded, if it came base64-encoded.
     pub body: Body,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
     /// The time until Lambda ends the invocation; [`Duration::MAX`], if nobody has said when.
     pub time_left: Duration,
 }
@@ -38,7 +40,7 @@ pub struct Caller {
 
 impl Call {
     /// Reads a request that arrived at this time.
-    pub fn new(request: Request, now: Timestamp) -> Self {
+    pub fn new(request: Request, arrived_at: Timestamp) -> Self {
         let (signed_by, context_account, request_id, stage) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => (
                 context.identity.account_id.as_deref(),
@@ -66,7 +68,8 @@ impl Call {
             method: request.method().clone(),
             path: request.raw_http_path().to_owned(),
             stage: stage.map(ToOwned::to_owned),
-            time_left: lambda.and_then(|context| time_left(context.deadline, now)).unwrap_or(Duration::MAX),
+            arrived_at,
+            time_left: lambda.and_then(|context| time_left(context.deadline, arrived_at)).unwrap_or(Duration::MAX),
             body: request.into_body(),
         }
     }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use lambda_http::{Body, Request, Response};
-use tracing::{Level, error, info, warn};
 
-use crate::answer::{Answer, Success};
+use crate::answer::Success;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::event::Call;
+use crate::request_log::{Entry, LogGroupCounts};
 use crate::routes;
 
 /// What is left of an invocation's time when it is given up, for the answer to be on its way before Lambda ends it.
@@ -23,16 +23,22 @@ impl Api {
         let call = Call::new(request, (self.sources.now)());
         let route = routes::find(&call);
         let operation = route.as_ref().map(|(route, _)| route.operation);
+        let mut log_groups = LogGroupCounts::default();
 
         let result = match route {
-            Some((route, parameters)) => with_deadline(&call, (route.serve)(self, &call, parameters)).await,
+            Some((route, parameters)) => {
+                with_deadline(&call, (route.serve)(self, &call, parameters, &mut log_groups)).await
+            }
             None => Err(ApiError::UnknownOperation),
         };
         let answer = match &result {
             Ok(success) => success.to_answer(),
             Err(error) => error.to_answer(),
         };
-        log(&call, operation, &result, &answer, started.elapsed());
+        let duration = started.elapsed();
+        let entry =
+            Entry { call: &call, operation, result: &result, answer: &answer, log_groups: &log_groups, duration };
+        self.request_log.write(&entry);
         answer.into_response(&call.caller.request_id)
     }
 }
@@ -47,34 +53,5 @@ async fn with_deadline(
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(ApiError::InternalServer("the operation panicked".into())),
         Err(_) => Err(ApiError::InternalServer("the invocation's deadline is near".into())),
-    }
-}
-
-/// Writes a request's one line. It names neither body nor token.
-fn log(call: &Call, operation: Option<&str>, result: &Result<Success, ApiError>, answer: &Answer, duration: Duration) {
-    let (level, outcome, workflow_run_id, detail) = match result {
-        Ok(success) => (Level::INFO, success.outcome.name(), success.workflow_run_id.as_deref(), None),
-        Err(error) => (error.level(), error.outcome(), error.workflow_run_id(), error.detail()),
-    };
-    macro_rules! line {
-        ($level:ident) => {
-            $level!(
-                request_id = call.caller.request_id,
-                lambda_request_id = call.lambda_request_id,
-                account_id = call.caller.account_id,
-                operation,
-                status = answer.status.as_u16(),
-                outcome,
-                workflow_run_id,
-                detail,
-                duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
-                "request"
-            )
-        };
-    }
-    match level {
-        Level::ERROR => line!(error),
-        Level::WARN => line!(warn),
-        _ => line!(info),
     }
 }

@@ -17,6 +17,7 @@ mod log_groups;
 pub mod logging;
 pub mod model;
 pub mod operations;
+mod request_log;
 mod routes;
 mod store;
 mod validation;

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::{ApiError, FailedCall, Resource, Throttled, ValidationExceptionField};
 use crate::model::{LogGroupName, Violation};
+use crate::request_log::LogGroupCounts;
 
 const ACTION: &str = "logs:CreateLogGroup";
 
@@ -52,7 +53,12 @@ impl LogGroups {
     ///
     /// # Errors
     /// What the last failure means; nothing was created then, as far as CloudWatch Logs has told.
-    pub async fn ensure<F>(&self, name: &LogGroupName, is_known: impl Fn() -> F) -> Result<Ensured, ApiError>
+    pub async fn ensure<F>(
+        &self,
+        name: &LogGroupName,
+        is_known: impl Fn() -> F,
+        counts: &mut LogGroupCounts,
+    ) -> Result<Ensured, ApiError>
     where
         F: Future<Output = bool>,
     {
@@ -61,12 +67,18 @@ impl LogGroups {
             let mut wait = FIRST_WAIT;
             loop {
                 match self.client.create_log_group().log_group_name(name.as_str()).send().await {
-                    Ok(_) => return Ok(Ensured::ByCloudWatchLogs),
+                    Ok(_) => {
+                        counts.log_groups_created += 1;
+                        return Ok(Ensured::ByCloudWatchLogs);
+                    }
                     Err(error) => match error.as_service_error() {
                         Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => {
                             return Ok(Ensured::ByCloudWatchLogs);
                         }
-                        _ if is_transient(&error) => last_failure = Some(error),
+                        _ if is_transient(&error) => {
+                            counts.create_log_group_throttles += u32::from(is_throttling(&error));
+                            last_failure = Some(error);
+                        }
                         _ => return Err(error),
                     },
                 }
@@ -87,17 +99,22 @@ impl LogGroups {
     }
 }
 
-/// Whether the same call may succeed a moment later. The model leaves `ThrottlingException` out.
+/// Whether the same call may succeed a moment later.
 fn is_transient(error: &SdkError<CreateLogGroupError>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(answer) => {
             answer.raw().status().is_server_error()
                 || answer.err().is_operation_aborted_exception()
-                || answer.err().code() == Some("ThrottlingException")
+                || is_throttling(error)
         }
         _ => false,
     }
+}
+
+/// Whether there were too many calls. The model leaves `ThrottlingException` out.
+fn is_throttling(error: &SdkError<CreateLogGroupError>) -> bool {
+    error.code() == Some("ThrottlingException")
 }
 
 fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiError {
@@ -113,7 +130,7 @@ fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiErro
             Resource::LogGroup(name.as_str().to_owned()),
             "Another operation on the log group is in progress.",
         ),
-        Some(other) if other.code() == Some("ThrottlingException") => {
+        _ if is_throttling(&error) => {
             ApiError::Throttling(Throttled::CreateLogGroupRate, FailedCall::boxed(ACTION, error))
         }
         _ => ApiError::from_aws(ACTION, error),

@@ -1,4 +1,6 @@
-//! Logs: JSON, a line for each event, one event for each request.
+//! Logs: JSON lines. Each request has one, and whatever else happens has one of its own.
+
+use std::io::Write as _;
 
 use tracing::{error, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
@@ -6,8 +8,14 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// What is logged unless `RUST_LOG` says otherwise.
-pub const DEFAULT_FILTER: &str = "warn,workflow_runs=info";
+/// What is logged beside the requests, unless `RUST_LOG` says otherwise.
+pub const DEFAULT_FILTER: &str = "warn";
+
+/// Writes a request's line to the standard output, where Lambda collects it.
+pub fn to_stdout(line: &[u8]) {
+    // If the log cannot be written, there is nobody to tell.
+    let _ = std::io::stdout().write_all(line);
+}
 
 /// Sends the process's events, and its panics, to `writer`.
 ///

@@ -16,7 +16,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let api = Arc::new(Api::new(config, Sources::default()));
+    let api = Arc::new(Api::new(config, Sources::default(), logging::to_stdout));
     match lambda_runtime::run_concurrent(lambda::function(api)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

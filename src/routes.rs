@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::error::ApiError;
 use crate::event::Call;
 use crate::operations::create_workflow_run;
+use crate::request_log::LogGroupCounts;
 
 /// An operation and where it is found. `{…}` in the path is a parameter, of one segment.
 pub struct Route {
@@ -16,15 +17,23 @@ pub struct Route {
     pub operation: &'static str,
     method: Method,
     path: &'static str,
-    /// Parses the call, does the operation and gives its answer.
-    pub serve: for<'a> fn(&'a Api, &'a Call, PathParameters<'a>) -> BoxFuture<'a, Result<Success, ApiError>>,
+    /// Does the operation.
+    pub serve: Serve,
 }
+
+/// Parses a call, does what it asks for and gives the answer; counts what it had CloudWatch Logs do.
+type Serve = for<'a> fn(
+    &'a Api,
+    &'a Call,
+    PathParameters<'a>,
+    &'a mut LogGroupCounts,
+) -> BoxFuture<'a, Result<Success, ApiError>>;
 
 static ROUTES: [Route; 1] = [Route {
     operation: "CreateWorkflowRun",
     method: Method::PUT,
     path: "/workflow-definitions/{workflowDefinitionName}/workflow-runs",
-    serve: |api, call, parameters| Box::pin(create_workflow_run::serve(api, call, parameters)),
+    serve: |api, call, parameters, counts| Box::pin(create_workflow_run::serve(api, call, parameters, counts)),
 }];
 
 /// The route that a call takes, with or without the stage in its path, and its path parameters.

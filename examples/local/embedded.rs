@@ -100,7 +100,7 @@ pub fn config(endpoint_url: &str, table_name: &str) -> Config {
         .region(Region::from_static("us-east-1"))
         .timeout_config(config::timeouts())
         .build();
-    Config { table_name: table_name.to_owned(), aws }
+    Config { table_name: table_name.to_owned(), function_name: "workflow-runs".to_owned(), aws }
 }
 
 /// Makes the services ready for requests: creates the table, with an active definition in both accounts, unless a file

@@ -7,6 +7,7 @@ mod gateway;
 
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,7 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     tokio::spawn(async move { axum::serve(aws, embedded.router()).await });
     let config = embedded::config(&aws_url, "workflow-runs");
     embedded::prepare(&config, "demo").await?;
-    let api = Arc::new(Api::new(config, Sources::default()));
+    let api = Arc::new(Api::new(config, Sources::default(), to_stderr));
 
     if let Some(file) = arguments.event {
         let event = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -78,6 +79,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     introduce(listener.local_addr()?, &aws_url, &table);
     axum::serve(listener, gateway::router(api, UNIDENTIFIED)).await?;
     Ok(())
+}
+
+/// The standard output belongs to the answers.
+fn to_stderr(line: &[u8]) {
+    let _ = std::io::stderr().write_all(line);
 }
 
 async fn listen(port: u16, option: &str) -> Result<TcpListener, String> {

@@ -16,6 +16,7 @@ use crate::error::{ApiError, Resource};
 use crate::event::{Call, Caller};
 use crate::log_groups::Ensured;
 use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName};
+use crate::request_log::LogGroupCounts;
 use crate::routes::PathParameters;
 use crate::store::{ClientInfo, Put, WorkflowRun, definition_key, log_group_key};
 use crate::validation::{Fields, Object};
@@ -56,9 +57,14 @@ pub struct CreateWorkflowRunRequest {
 ///
 /// # Errors
 /// Those of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
-pub(crate) async fn serve(api: &Api, call: &Call, parameters: PathParameters<'_>) -> Result<Success, ApiError> {
+pub(crate) async fn serve(
+    api: &Api,
+    call: &Call,
+    parameters: PathParameters<'_>,
+    counts: &mut LogGroupCounts,
+) -> Result<Success, ApiError> {
     let request = CreateWorkflowRunRequest::parse(&parameters.get("workflowDefinitionName"), &call.body)?;
-    let (run, outcome) = create_workflow_run(api, &call.caller, request).await?;
+    let (run, outcome) = create_workflow_run(api, &call.caller, request, counts).await?;
     let output = json!({"status": run.status, "workflowRunId": run.workflow_run_id});
     Ok(Success { output, outcome, workflow_run_id: Some(run.workflow_run_id) })
 }
@@ -134,6 +140,7 @@ async fn create_workflow_run(
     api: &Api,
     caller: &Caller,
     request: CreateWorkflowRunRequest,
+    counts: &mut LogGroupCounts,
 ) -> Result<(WorkflowRun, Outcome), ApiError> {
     let now = (api.sources.now)();
     let definition_key = definition_key(&caller.account_id, &request.workflow_definition_name);
@@ -169,7 +176,7 @@ async fn create_workflow_run(
     if let Some((key, name)) = unknown_log_group {
         // If the table cannot be asked, the next CreateLogGroup decides.
         let is_known = || async { api.store.knows_log_group(&key, now).await.unwrap_or(false) };
-        match api.log_groups.ensure(&name, is_known).await? {
+        match api.log_groups.ensure(&name, is_known, counts).await? {
             Ensured::ByCloudWatchLogs => new_log_group = Some(key),
             Ensured::ByTheTable => api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
         }

@@ -1,6 +1,9 @@
 //! What the on-call person reads.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::app::{App, Fault, TOKEN, body};
 use crate::lambda::{answer_events, event, requests};
@@ -26,8 +29,8 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         ("demo", &request, 201, "created"),
         ("demo", &request, 201, "replayed"),
         ("demo", &changed, 409, "conflict"),
-        ("demo", &torn, 400, "invalid"),
-        ("demo", &invalid, 400, "invalid"),
+        ("demo", &torn, 400, "validation"),
+        ("demo", &invalid, 400, "validation"),
         ("nope", &other_token, 404, "not_found"),
         ("a/b", &request, 404, "unknown_operation"),
     ];
@@ -42,7 +45,7 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         assert_eq!(line["status"], status);
         assert_eq!(line["request_id"], format!("request-{number}"));
         assert!(line["lambda_request_id"].is_string());
-        assert_eq!(line["operation"].is_null(), outcome == "unknown_operation");
+        assert_eq!(line["operation"], if outcome == "unknown_operation" { "Unknown" } else { "CreateWorkflowRun" });
         assert_eq!(line["account_id"], "000000000000");
         assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration > 0.0));
         let names_run = matches!(outcome, "created" | "replayed" | "conflict");
@@ -56,7 +59,7 @@ async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
     for (operation, status, code, level, outcome, action) in [
         ("PutItem", 400, "AccessDeniedException", "ERROR", "denied", "dynamodb:PutItem"),
         ("CreateLogGroup", 400, "AccessDeniedException", "ERROR", "denied", "logs:CreateLogGroup"),
-        ("BatchGetItem", 400, "ResourceNotFoundException", "ERROR", "failed", "dynamodb:BatchGetItem"),
+        ("BatchGetItem", 400, "ResourceNotFoundException", "ERROR", "internal", "dynamodb:BatchGetItem"),
         ("BatchGetItem", 400, "ThrottlingException", "WARN", "throttled", "dynamodb:BatchGetItem"),
     ] {
         let app = App::start().await;
@@ -83,13 +86,86 @@ async fn no_level_makes_the_log_repeat_a_secret() {
     assert_no_secret(&log);
 }
 
+/// The metrics that CloudWatch makes of a line: by name the dimensions' values, the value and its unit. Asserts what the
+/// specification of the embedded metric format asks for.
+fn metrics(line: &Value) -> BTreeMap<&str, (Vec<&str>, f64, &str)> {
+    let sent = line["_aws"]["Timestamp"].as_i64().unwrap();
+    let timestamp: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
+    assert_eq!(sent, timestamp.as_millisecond());
+    let mut metrics = BTreeMap::new();
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        assert_eq!(directive["Namespace"], "WorkflowRuns");
+        let [dimensions] = directive["Dimensions"].as_array().unwrap().as_slice() else { panic!("{line}") };
+        let dimensions =
+            dimensions.as_array().unwrap().iter().map(|name| line[name.as_str().unwrap()].as_str().unwrap());
+        let dimensions: Vec<_> = dimensions.collect();
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            let value = line[name].as_f64().unwrap_or_else(|| panic!("no {name}: {line}"));
+            let metric = (dimensions.clone(), value, metric["Unit"].as_str().unwrap());
+            assert!(metrics.insert(name, metric).is_none(), "{name} is there twice: {line}");
+        }
+    }
+    metrics
+}
+
 #[tokio::test]
-async fn a_filter_that_is_empty_or_cannot_be_read_is_the_default() {
-    for filter in ["", "workflow_runs=loud"] {
+async fn the_line_of_a_request_is_its_metrics() {
+    let app = App::start().await;
+    app.fail("CreateLogGroup", 2, Fault::Error(400, "ThrottlingException"));
+    let first = body(TOKEN, LOG_GROUP).to_string();
+    let warm = body(&TOKEN.replace('0', "1"), LOG_GROUP).to_string();
+    let events = vec![event(0, "demo", &first), event(1, "demo", &warm), event(2, "a/b", &warm)];
+    let (_, log) = answer_events(&app, events, &[]).await;
+    let lines = requests(&log);
+    let [cold, warm, unknown] = lines.as_slice() else { panic!("{log}") };
+
+    let by_operation = vec!["workflow-runs", "CreateWorkflowRun"];
+    let by_outcome = vec!["workflow-runs", "CreateWorkflowRun", "created"];
+    assert_eq!(metrics(warm).keys().copied().collect::<Vec<_>>(), ["duration_ms", "requests"]);
+    assert_eq!(metrics(warm)["requests"], (by_outcome.clone(), 1.0, "Count"));
+    let (dimensions, duration, unit) = &metrics(warm)["duration_ms"];
+    assert_eq!((dimensions, *unit), (&by_operation, "Milliseconds"));
+    assert!(*duration > 0.0);
+    assert_eq!(metrics(cold)["requests"], (by_outcome, 1.0, "Count"));
+    assert_eq!(metrics(cold)["log_groups_created"], (by_operation.clone(), 1.0, "Count"));
+    assert_eq!(metrics(cold)["create_log_group_throttles"], (by_operation, 2.0, "Count"));
+    let by_outcome = vec!["workflow-runs", "Unknown", "unknown_operation"];
+    assert_eq!(metrics(unknown)["requests"], (by_outcome, 1.0, "Count"));
+}
+
+#[tokio::test]
+async fn throttled_calls_count_although_the_request_fails() {
+    let app = App::start().await;
+    app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
+    let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
+    let (_, log) = answer_events(&app, events, &[]).await;
+    let calls = app.calls().iter().filter(|call| *call == "CreateLogGroup").count();
+    assert!(calls > 1);
+    assert_eq!(requests(&log)[0]["create_log_group_throttles"], calls);
+}
+
+#[tokio::test]
+async fn no_filter_hides_a_request() {
+    for filter in ["off", "error", "", "workflow_runs=loud"] {
         let app = App::start().await;
         let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
         let (_, log) = answer_events(&app, events, &[("RUST_LOG", filter)]).await;
         assert_eq!(requests(&log).len(), 1, "{log}");
-        assert_eq!(log.contains("RUST_LOG cannot be read"), !filter.is_empty(), "{log}");
+        assert_eq!(log.contains("RUST_LOG cannot be read"), filter.ends_with("loud"), "{log}");
     }
+}
+
+/// What the log of a million creates costs follows from this.
+#[tokio::test]
+async fn the_line_of_a_create_is_less_than_a_kilobyte() {
+    let app = App::start().await;
+    let token = |number| format!("5f0d3f6a-7a64-4a3e-9d0e-{number:012}");
+    let mut events: Vec<_> = (0..2).map(|n| event(n, "demo", &body(&token(n), LOG_GROUP).to_string())).collect();
+    for event in &mut events {
+        event["requestContext"]["requestId"] = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".into();
+    }
+    let (_, log) = answer_events(&app, events, &[]).await;
+    let warm = log.lines().last().unwrap();
+    assert!((700..1_000).contains(&warm.len()), "{}: {warm}", warm.len());
 }

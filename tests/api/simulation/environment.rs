@@ -43,7 +43,7 @@ impl Environment {
         let clock = Arc::clone(services);
         let sources =
             Sources { now: Arc::new(move || now(&clock)), uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))) };
-        Self { api: Api::new(config, sources), timeout, services: Arc::clone(services), death }
+        Self { api: Api::new(config, sources, |_| ()), timeout, services: Arc::clone(services), death }
     }
 
     /// Invokes the function. `None` if the environment dies: the gateway's 502.
