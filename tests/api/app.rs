@@ -87,32 +87,21 @@ impl App {
         let quick = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
         spied.aws = spied.aws.into_builder().retry_config(quick).region(own_region()).build();
 
-        let api = Arc::new(Api::new(spied.clone(), sources));
+        let api = Arc::new(Api::new(spied.clone(), sources, |_| ()));
         let url = serve(gateway::router(Arc::clone(&api), UNIDENTIFIED)).await;
         Self { url, api, services, spied, spy }
     }
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
     pub async fn other_environment(&self, account_id: &'static str) -> Self {
-        let api = Arc::new(Api::new(self.spied.clone(), Sources::default()));
+        let api = Arc::new(Api::new(self.spied.clone(), Sources::default(), |_| ()));
         let url = serve(gateway::router(Arc::clone(&api), account_id)).await;
         Self { url, api, services: self.services.clone(), spy: self.spy.clone(), spied: self.spied.clone() }
     }
 
     /// The real client's smallest request. The client adds a random client token.
     pub fn create(&self, definition: &str) -> CreateWorkflowRunFluentBuilder {
-        let config = aws_sdk_novaact::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(&self.url)
-            .region(Region::from_static("us-east-1"))
-            .retry_config(RetryConfig::disabled())
-            .build();
-        aws_sdk_novaact::Client::from_conf(config)
-            .create_workflow_run()
-            .workflow_definition_name(definition)
-            .model_id("nova-act-latest")
-            .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
+        client(&self.url, definition)
     }
 
     /// A request that no client would send.
@@ -174,6 +163,22 @@ impl App {
         assert_eq!(self.items("log-group/").await, []);
         assert_eq!(self.log_groups().await, Vec::<String>::new());
     }
+}
+
+/// The real client's smallest request, to a server at this URL.
+pub fn client(url: &str, definition: &str) -> CreateWorkflowRunFluentBuilder {
+    let config = aws_sdk_novaact::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(url)
+        .region(Region::from_static("us-east-1"))
+        .retry_config(RetryConfig::disabled())
+        .build();
+    aws_sdk_novaact::Client::from_conf(config)
+        .create_workflow_run()
+        .workflow_definition_name(definition)
+        .model_id("nova-act-latest")
+        .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
 }
 
 /// An HTTP answer.

@@ -18,3 +18,4 @@ mod idempotency;
 mod lambda;
 mod logs;
 mod simulation;
+mod template;

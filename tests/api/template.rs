@@ -1,0 +1,227 @@
+//! What `template.yaml` promises, held against what the function does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+
+use aws_sdk_novaact::error::ProvideErrorMetadata as _;
+use aws_sdk_novaact::operation::create_workflow_run::CreateWorkflowRunError;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Map, Value};
+
+use crate::app::{App, TOKEN, body, client, serve};
+use crate::gateway::TIMEOUT;
+use crate::lambda::{answer_events, event, requests};
+
+/// The template; `!Ref X` and its like are just `X`.
+fn template() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
+    serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn properties(resource: &str) -> Value {
+    template()["Resources"][resource]["Properties"].take()
+}
+
+/// A gateway response as API Gateway sends it, with or without the headers that the template gives it.
+fn gateway_response(response: &Value, with_headers: bool) -> Response {
+    let status = response["StatusCode"].as_str().unwrap().parse().unwrap();
+    let body = response["ResponseTemplates"]["application/json"].as_str().unwrap();
+    let body = body.replace("$context.error.messageString", r#""User: arn:aws:iam::1:user/\"x\" is not authorized""#);
+    let mut answer = (StatusCode::from_u16(status).unwrap(), body).into_response();
+    if with_headers {
+        for (name, value) in response["ResponseParameters"]["Headers"].as_object().unwrap() {
+            let literal = value.as_str().unwrap().strip_prefix('\'').unwrap().strip_suffix('\'').unwrap();
+            answer.headers_mut().insert(name.parse::<axum::http::HeaderName>().unwrap(), literal.parse().unwrap());
+        }
+    }
+    answer
+}
+
+#[tokio::test]
+async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
+    use CreateWorkflowRunError as E;
+    let responses = Arc::new(properties("WorkflowRunsApi")["GatewayResponses"].take());
+    let expected: [(&[&str], u16, &str, fn(&E) -> bool); 5] = [
+        (
+            &["ACCESS_DENIED", "INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED", "WAF_FILTERED"],
+            403,
+            "AccessDeniedException",
+            E::is_access_denied_exception,
+        ),
+        (
+            &["THROTTLED", "QUOTA_EXCEEDED"],
+            429,
+            "ThrottlingException",
+            |error| matches!(error, E::ThrottlingException(error) if error.retry_after_seconds.is_some()),
+        ),
+        (
+            &["BAD_REQUEST_BODY", "BAD_REQUEST_PARAMETERS", "REQUEST_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"],
+            400,
+            "ValidationException",
+            |error| matches!(error, E::ValidationException(error) if error.reason.as_str() == "FieldValidationFailed"),
+        ),
+        (
+            &["API_CONFIGURATION_ERROR", "DEFAULT_5XX", "INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"],
+            500,
+            "InternalServerException",
+            |error| matches!(error, E::InternalServerException(error) if error.retry_after_seconds.is_some()),
+        ),
+        // The model has no such error: it is one for whoever calls another operation.
+        (&["RESOURCE_NOT_FOUND"], 404, "UnknownOperationException", |_| true),
+    ];
+    let mut named: BTreeSet<&str> = responses.as_object().unwrap().keys().map(String::as_str).collect();
+    for (types, status, name, is_modelled) in expected {
+        for response_type in types {
+            assert!(named.remove(response_type), "{response_type} is missing");
+            for with_headers in [true, false] {
+                let responses = Arc::clone(&responses);
+                let answer = move || async move { gateway_response(&responses[response_type], with_headers) };
+                let url = serve(Router::new().fallback(answer)).await;
+                let error = client(&url, "demo").send().await.unwrap_err();
+                assert_eq!(error.raw_response().unwrap().status().as_u16(), status, "{response_type}");
+                assert_eq!(error.code(), Some(name), "{response_type}");
+                assert!(error.message().is_some_and(|message| !message.is_empty()), "{response_type}");
+                if with_headers {
+                    assert!(is_modelled(error.as_service_error().unwrap()), "{response_type}: {error:?}");
+                }
+            }
+        }
+    }
+    // Above all not INVALID_SIGNATURE and EXPIRED_TOKEN, nor DEFAULT_4XX, from which they inherit.
+    assert_eq!(named, BTreeSet::new());
+}
+
+#[test]
+fn no_request_comes_in_without_a_signature_and_none_is_left_to_the_gateway() {
+    assert_eq!(properties("WorkflowRunsApi")["Auth"]["DefaultAuthorizer"], "AWS_IAM");
+    let events = properties("WorkflowRunsFunction")["Events"].take();
+    let mut routes = BTreeSet::new();
+    for event in events.as_object().unwrap().values() {
+        assert_eq!(event["Type"], "Api");
+        let properties = event["Properties"].as_object().unwrap();
+        assert_eq!(properties.keys().map(String::as_str).collect::<Vec<_>>(), ["Method", "Path", "RestApiId"]);
+        routes.insert((properties["Method"].as_str().unwrap(), properties["Path"].as_str().unwrap()));
+    }
+    let operation = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
+    assert!(routes.remove(&("PUT", operation)));
+    let mut resources = BTreeSet::from([("ANY", "/"), ("ANY", "/{proxy+}"), ("ANY", operation)]);
+    resources.extend(operation.match_indices('/').skip(1).map(|(end, _)| ("ANY", &operation[..end])));
+    assert_eq!(routes, resources);
+}
+
+#[test]
+fn the_function_answers_before_lambda_ends_it_and_lambda_before_the_gateway_gives_up() {
+    let timeout = properties("WorkflowRunsFunction")["Timeout"].as_u64().unwrap();
+    assert_eq!(timeout, TIMEOUT.as_secs());
+    assert!(timeout < 29);
+}
+
+/// Whether a text matches an IAM pattern whose only wildcard is at its end.
+fn matches(pattern: &Value, text: &str) -> bool {
+    text.starts_with(pattern.as_str().unwrap().strip_suffix('*').unwrap())
+}
+
+#[tokio::test]
+async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
+    let role = properties("WorkflowRunsRole");
+    // SAM and Lambda would add permissions of their own.
+    assert_eq!(properties("WorkflowRunsFunction")["Role"], "WorkflowRunsRole.Arn");
+    assert_eq!(role.get("ManagedPolicyArns"), None);
+    let [policy] = role["Policies"].as_array().unwrap().as_slice() else { panic!("{role}") };
+    let statement = |action: &str| {
+        let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+        let [statement] = statements.iter().filter(|statement| statement["Action"] == action).collect::<Vec<_>>()[..]
+        else {
+            panic!("{action}: {policy}")
+        };
+        assert_eq!(statement["Effect"], "Allow");
+        statement
+    };
+
+    let app = App::start().await;
+    assert_eq!(app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await.status, 201);
+    let calls: BTreeSet<String> = app.calls().into_iter().collect();
+    assert_eq!(calls.iter().collect::<Vec<_>>(), ["BatchGetItem", "CreateLogGroup", "PutItem"]);
+    assert_eq!(statement("dynamodb:BatchGetItem")["Resource"], "WorkflowRunsTable.Arn");
+    let put = statement("dynamodb:PutItem");
+    assert_eq!(put["Resource"], "WorkflowRunsTable.Arn");
+    let leading_keys = put["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].as_array().unwrap();
+    for item in app.items("").await {
+        let key = item["pk"].as_s().unwrap();
+        let is_allowed = leading_keys.iter().any(|pattern| matches(pattern, key));
+        assert_eq!(is_allowed, !key.starts_with("definition/"), "{key}");
+    }
+    let log_groups = statement("logs:CreateLogGroup")["Resource"].as_str().unwrap();
+    assert!(log_groups.ends_with(":log-group:${LogGroupPrefix}*"), "{log_groups}");
+    assert_eq!(template()["Parameters"]["LogGroupPrefix"]["Default"], "/workflow-runs/");
+    assert_eq!(policy["PolicyDocument"]["Statement"].as_array().unwrap().len(), calls.len() + 1, "{policy}");
+    let own_log = policy["PolicyDocument"]["Statement"].as_array().unwrap().last().unwrap();
+    assert_eq!(own_log["Resource"], "WorkflowRunsLogGroup.Arn");
+}
+
+/// The metrics of the namespace that a value mentions, wherever they stand: name, and names of dimensions.
+fn mentioned(value: &Value) -> BTreeSet<(String, Vec<String>)> {
+    let is_alarm = |object: &Map<String, Value>| object.get("Namespace").is_some_and(|name| name == "WorkflowRuns");
+    match value {
+        Value::Object(object) if is_alarm(object) => {
+            let dimensions = object["Dimensions"].as_array().unwrap();
+            let names = dimensions.iter().map(|dimension| dimension["Name"].as_str().unwrap().to_owned());
+            BTreeSet::from([(object["MetricName"].as_str().unwrap().to_owned(), names.collect())])
+        }
+        Value::Object(object) => object.values().flat_map(mentioned).collect(),
+        Value::Array(array) => array.iter().flat_map(mentioned).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_alarms_and_the_dashboard_look_at_metrics_that_the_function_has() {
+    let app = App::start().await;
+    let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
+    let line = requests(&log).remove(0);
+    let mut emitted = BTreeSet::new();
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        let dimensions: Vec<String> = serde_json::from_value(directive["Dimensions"][0].clone()).unwrap();
+        for metric in directive["Metrics"].as_array().unwrap() {
+            emitted.insert((metric["Name"].as_str().unwrap().to_owned(), dimensions.clone()));
+        }
+    }
+    let alarms = mentioned(&template()["Resources"]);
+    assert!(alarms.len() >= 3 && alarms.is_subset(&emitted), "{alarms:?} {emitted:?}");
+
+    // The dashboard writes a metric as an array: namespace, name, then dimensions by name and value.
+    let dashboard = properties("WorkflowRunsDashboard")["DashboardBody"].as_str().unwrap().to_owned();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let mut shown = BTreeSet::new();
+    let mut outcomes = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let mut previous: Vec<String> = Vec::new();
+        for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            // "..." repeats what the line before begins with, "." a single member of it.
+            let strings: Vec<_> = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let members = match strings.as_slice() {
+                ["...", last @ ..] => [&previous[..previous.len() - last.len()], &owned(last)].concat(),
+                all => all
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &s)| if s == "." { previous[i].clone() } else { s.to_owned() })
+                    .collect(),
+            };
+            if members[0] == "WorkflowRuns" {
+                shown.insert((members[1].clone(), members[2..].iter().step_by(2).cloned().collect()));
+                outcomes.extend(members.iter().skip_while(|member| *member != "outcome").nth(1).cloned());
+            }
+            previous = members;
+        }
+    }
+    assert_eq!(shown, emitted);
+    let all = "conflict created denied internal not_found replayed throttled unknown_operation validation";
+    assert_eq!(outcomes, all.split(' ').map(str::to_owned).collect());
+}
+
+fn owned(strings: &[&str]) -> Vec<String> {
+    strings.iter().map(ToString::to_string).collect()
+}
