@@ -13,6 +13,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use clap::Parser;
 use tokio::net::TcpListener;
 use workflow_runs::{Api, Sources, config, logging};
@@ -77,8 +80,17 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = listen(arguments.port, "--port").await?;
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
-    axum::serve(listener, gateway::router(api, UNIDENTIFIED)).await?;
+    axum::serve(listener, gateway::router(api, UNIDENTIFIED).layer(from_fn(show_scope))).await?;
     Ok(())
+}
+
+/// Prints what a request is signed for: API Gateway takes it only if the service is `execute-api`. Here anything goes.
+async fn show_scope(request: Request, next: Next) -> Response {
+    let authorization = request.headers().get("authorization").and_then(|header| header.to_str().ok());
+    if let Some((_, credential)) = authorization.and_then(|header| header.split_once("Credential=")) {
+        eprintln!("signed for {}", credential.split(',').next().unwrap_or_default());
+    }
+    next.run(request).await
 }
 
 /// The standard output belongs to the answers.

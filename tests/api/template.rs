@@ -40,11 +40,14 @@ fn gateway_response(response: &Value, with_headers: bool) -> Response {
     answer
 }
 
+type E = CreateWorkflowRunError;
+/// Gateway responses, and their status, name and error in the model.
+type Expected = (&'static [&'static str], u16, &'static str, fn(&E) -> bool);
+
 #[tokio::test]
 async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
-    use CreateWorkflowRunError as E;
     let responses = Arc::new(properties("WorkflowRunsApi")["GatewayResponses"].take());
-    let expected: [(&[&str], u16, &str, fn(&E) -> bool); 5] = [
+    let expected: [Expected; 5] = [
         (
             &["ACCESS_DENIED", "INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN", "UNAUTHORIZED", "WAF_FILTERED"],
             403,

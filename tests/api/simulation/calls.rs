@@ -71,6 +71,47 @@ fn a_warm_create_makes_one_call_and_a_cold_one_at_most_four() {
     });
 }
 
+/// The bytes that DynamoDB counts of an attribute's value.
+fn size(value: &Value) -> usize {
+    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+    match (kind.as_str(), value) {
+        ("S", Value::String(text)) => text.len(),
+        ("N", Value::String(digits)) => digits.len().div_ceil(2) + 1,
+        ("M", Value::Object(map)) => 3 + map.iter().map(|(name, value)| name.len() + size(value) + 1).sum::<usize>(),
+        _ => panic!("{kind}"),
+    }
+}
+
+/// A write unit is a kilobyte, and what a million creates cost follows from it.
+#[test]
+fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
+    on_paused_time(database(), 0, 10.0, async |services| {
+        let environment = Watched::start(services, Fault::None).environment;
+        let usual = json!({
+            "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
+            "clientToken": "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab",
+            "logGroupName": "/workflow-runs/demo",
+            "modelId": "nova-act-latest",
+        });
+        let largest = json!({
+            "clientInfo": {"compatibilityVersion": i32::MIN, "sdkVersion": "😀".repeat(256)},
+            "clientToken": "a".repeat(256),
+            "logGroupName": "a".repeat(512),
+            "modelId": "😀".repeat(100),
+        });
+        put_definition(services, ACCOUNT, &"d".repeat(40), "ACTIVE");
+        for (definition, body, write_units) in [("demo", usual, 1), (&*"d".repeat(40), largest, 3)] {
+            let (answer, _) = environment.invoke(ACCOUNT, definition, &body).await;
+            let answer = answer.unwrap();
+            assert_eq!(answer.status, 201);
+            let run = answer.body["workflowRunId"].as_str().unwrap();
+            let item = services.item(&format!("run/{ACCOUNT}/{run}")).unwrap();
+            let bytes: usize = item.as_object().unwrap().iter().map(|(name, value)| name.len() + size(value)).sum();
+            assert_eq!(bytes.div_ceil(1_024), write_units, "{bytes}: {item}");
+        }
+    });
+}
+
 #[test]
 fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
     on_paused_time(database(), 0, 10.0, async |services| {
