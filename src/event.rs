@@ -20,7 +20,8 @@ pub struct Call {
     pub method: Method,
     /// The path, still percent-encoded.
     pub path: String,
-    /// The API's stage, if it has one. The path of an HTTP API begins with it, unless it is `$default`.
+    /// The stage of an HTTP API, with which the path begins unless it is `$default`. The path of a REST API never does:
+    /// there, what looks like a stage is part of a path for which another permission was asked.
     pub stage: Option<String>,
     /// The body; decoded, if it came base64-encoded.
     pub body: Body,
@@ -46,7 +47,7 @@ impl Call {
                 context.identity.account_id.as_deref(),
                 context.account_id.as_deref(),
                 context.request_id.as_deref(),
-                context.stage.as_deref(),
+                None,
             ),
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref()?.account_id.as_deref()),

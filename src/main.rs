@@ -3,25 +3,28 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::runtime::Builder;
 use workflow_runs::config::{self, Config};
 use workflow_runs::{Api, Sources, lambda, logging};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     logging::init(std::io::stdout, config::log_filter().as_deref());
-    let config = match Config::from_env().await {
-        Ok(config) => config,
-        Err(error) => {
-            tracing::error!(%error, "the function cannot start");
-            return ExitCode::FAILURE;
-        }
+    // Where Lambda gives one request at a time, further threads would only hand it to each other.
+    let mut runtime = if config::is_concurrent() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let ended = match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => Err(error.into()),
     };
-    let api = Arc::new(Api::new(config, Sources::default(), logging::to_stdout));
-    match lambda_runtime::run_concurrent(lambda::function(api)).await {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
+            tracing::error!(%error, "the function cannot run");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run() -> Result<(), lambda_runtime::Error> {
+    let api = Arc::new(Api::new(Config::from_env().await?, Sources::default(), logging::to_stdout));
+    lambda_runtime::run_concurrent(lambda::function(api)).await
 }

@@ -64,6 +64,9 @@ async fn proxy(api: Arc<Api>, account_id: &str, request: Request) -> Result<Resp
 /// The event that a REST API with a Lambda proxy integration makes of a request (payload 1.0).
 async fn event(account_id: &str, request: Request) -> Result<Value, Box<dyn Error + Send + Sync>> {
     let (parts, body) = request.into_parts();
+    // As API Gateway has it, the stage is part of the URL, but not of the path. Here it may be left out.
+    let path = parts.uri.path();
+    let path = path.strip_prefix("/local").filter(|path| path.starts_with('/')).unwrap_or(path);
     let (body, is_base64_encoded) = text_or_base64(to_bytes(body, LARGEST_BODY).await?);
     let headers: Map<String, Value> = parts
         .headers
@@ -72,7 +75,7 @@ async fn event(account_id: &str, request: Request) -> Result<Value, Box<dyn Erro
         .collect();
     Ok(json!({
         "resource": "/{proxy+}",
-        "path": parts.uri.path(),
+        "path": path,
         "httpMethod": parts.method.as_str(),
         "headers": headers,
         "queryStringParameters": null,
@@ -80,7 +83,7 @@ async fn event(account_id: &str, request: Request) -> Result<Value, Box<dyn Erro
             "accountId": account_id,
             "httpMethod": parts.method.as_str(),
             "identity": {"accountId": account_id, "sourceIp": "127.0.0.1"},
-            "path": parts.uri.path(),
+            "path": format!("/local{path}"),
             "protocol": "HTTP/1.1",
             "requestId": Uuid::new_v4().to_string(),
             "resourcePath": "/{proxy+}",

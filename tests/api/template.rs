@@ -1,6 +1,6 @@
 //! What `template.yaml` promises, held against what the function does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use aws_sdk_novaact::operation::create_workflow_run::CreateWorkflowRunError;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::app::{App, TOKEN, body, client, serve};
+use crate::app::{App, Fault, TOKEN, body, client, serve};
 use crate::gateway::TIMEOUT;
 use crate::lambda::{answer_events, event, requests};
 
@@ -99,7 +99,7 @@ async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
 
 #[test]
 fn no_request_comes_in_without_a_signature_and_none_is_left_to_the_gateway() {
-    assert_eq!(properties("WorkflowRunsApi")["Auth"]["DefaultAuthorizer"], "AWS_IAM");
+    assert_eq!(properties("WorkflowRunsApi")["Auth"], json!({"DefaultAuthorizer": "AWS_IAM", "InvokeRole": "NONE"}));
     let events = properties("WorkflowRunsFunction")["Events"].take();
     let mut routes = BTreeSet::new();
     for event in events.as_object().unwrap().values() {
@@ -151,7 +151,9 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     assert_eq!(statement("dynamodb:BatchGetItem")["Resource"], "WorkflowRunsTable.Arn");
     let put = statement("dynamodb:PutItem");
     assert_eq!(put["Resource"], "WorkflowRunsTable.Arn");
+    assert_eq!(put["Condition"]["Null"]["dynamodb:LeadingKeys"], "false");
     let leading_keys = put["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"].as_array().unwrap();
+    assert_eq!(leading_keys.len(), 2);
     for item in app.items("").await {
         let key = item["pk"].as_s().unwrap();
         let is_allowed = leading_keys.iter().any(|pattern| matches(pattern, key));
@@ -163,16 +165,43 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     assert_eq!(policy["PolicyDocument"]["Statement"].as_array().unwrap().len(), calls.len() + 1, "{policy}");
     let own_log = policy["PolicyDocument"]["Statement"].as_array().unwrap().last().unwrap();
     assert_eq!(own_log["Resource"], "WorkflowRunsLogGroup.Arn");
+    assert_eq!(own_log["Action"], json!(["logs:CreateLogStream", "logs:PutLogEvents"]));
+    assert_eq!(properties("WorkflowRunsFunction")["LoggingConfig"]["LogGroup"], "WorkflowRunsLogGroup");
 }
 
-/// The metrics of the namespace that a value mentions, wherever they stand: name, and names of dimensions.
-fn mentioned(value: &Value) -> BTreeSet<(String, Vec<String>)> {
+#[tokio::test]
+async fn the_table_is_the_one_that_the_function_works_on_and_it_is_kept() {
+    let table = template()["Resources"]["WorkflowRunsTable"].take();
+    assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&json!("Retain"), &json!("Retain")));
+    let table = &table["Properties"];
+    let app = App::start().await;
+    assert_eq!(app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await.status, 201);
+    let known_log_group = app.items("log-group/").await.remove(0);
+    let [key] = table["KeySchema"].as_array().unwrap().as_slice() else { panic!("{table}") };
+    assert!(known_log_group[key["AttributeName"].as_str().unwrap()].is_s());
+    assert!(known_log_group[table["TimeToLiveSpecification"]["AttributeName"].as_str().unwrap()].is_n());
+    for switch in [
+        &table["DeletionProtectionEnabled"],
+        &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
+        &table["SSESpecification"]["SSEEnabled"],
+        &table["TimeToLiveSpecification"]["Enabled"],
+    ] {
+        assert_eq!(switch, true, "{table}");
+    }
+}
+
+/// A metric: its name, and its dimensions' names and values.
+type Metric = (String, Vec<(String, String)>);
+
+/// The metrics of the namespace that a value mentions, wherever they stand.
+fn mentioned(value: &Value) -> BTreeSet<Metric> {
     let is_alarm = |object: &Map<String, Value>| object.get("Namespace").is_some_and(|name| name == "WorkflowRuns");
     match value {
         Value::Object(object) if is_alarm(object) => {
             let dimensions = object["Dimensions"].as_array().unwrap();
-            let names = dimensions.iter().map(|dimension| dimension["Name"].as_str().unwrap().to_owned());
-            BTreeSet::from([(object["MetricName"].as_str().unwrap().to_owned(), names.collect())])
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let dimensions = dimensions.iter().map(|dimension| (text(&dimension["Name"]), text(&dimension["Value"])));
+            BTreeSet::from([(text(&object["MetricName"]), dimensions.collect())])
         }
         Value::Object(object) => object.values().flat_map(mentioned).collect(),
         Value::Array(array) => array.iter().flat_map(mentioned).collect(),
@@ -180,51 +209,63 @@ fn mentioned(value: &Value) -> BTreeSet<(String, Vec<String>)> {
     }
 }
 
-#[tokio::test]
-async fn the_alarms_and_the_dashboard_look_at_metrics_that_the_function_has() {
-    let app = App::start().await;
-    let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
-    let line = requests(&log).remove(0);
-    let mut emitted = BTreeSet::new();
-    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
-        let dimensions: Vec<String> = serde_json::from_value(directive["Dimensions"][0].clone()).unwrap();
-        for metric in directive["Metrics"].as_array().unwrap() {
-            emitted.insert((metric["Name"].as_str().unwrap().to_owned(), dimensions.clone()));
-        }
-    }
-    let alarms = mentioned(&template()["Resources"]);
-    assert!(alarms.len() >= 3 && alarms.is_subset(&emitted), "{alarms:?} {emitted:?}");
-
-    // The dashboard writes a metric as an array: namespace, name, then dimensions by name and value.
-    let dashboard = properties("WorkflowRunsDashboard")["DashboardBody"].as_str().unwrap().to_owned();
-    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+/// The metrics of the namespace on the dashboard, which writes them as arrays: namespace, name, then names and values of
+/// dimensions. "..." repeats what the line before begins with, "." a single member of it.
+fn on_the_dashboard() -> BTreeSet<Metric> {
+    let body: Value =
+        serde_json::from_str(properties("WorkflowRunsDashboard")["DashboardBody"].as_str().unwrap()).unwrap();
     let mut shown = BTreeSet::new();
-    let mut outcomes = BTreeSet::new();
-    for widget in dashboard["widgets"].as_array().unwrap() {
+    for widget in body["widgets"].as_array().unwrap() {
         let mut previous: Vec<String> = Vec::new();
         for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
-            // "..." repeats what the line before begins with, "." a single member of it.
-            let strings: Vec<_> = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect();
-            let members = match strings.as_slice() {
-                ["...", last @ ..] => [&previous[..previous.len() - last.len()], &owned(last)].concat(),
-                all => all
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &s)| if s == "." { previous[i].clone() } else { s.to_owned() })
-                    .collect(),
-            };
-            if members[0] == "WorkflowRuns" {
-                shown.insert((members[1].clone(), members[2..].iter().step_by(2).cloned().collect()));
-                outcomes.extend(members.iter().skip_while(|member| *member != "outcome").nth(1).cloned());
+            let mut members: Vec<_> = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            if let ["...", last @ ..] = members.as_slice() {
+                let repeated = previous[..previous.len() - last.len()].iter().map(String::as_str);
+                members = repeated.chain(last.iter().copied()).collect();
+            }
+            let members = members.iter().enumerate();
+            let members =
+                members.map(|(i, &member)| if member == "." { previous[i].clone() } else { member.to_owned() });
+            let members: Vec<String> = members.collect();
+            if let [namespace, name, dimensions @ ..] = members.as_slice()
+                && namespace == "WorkflowRuns"
+            {
+                let dimensions = dimensions.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+                shown.insert((name.clone(), dimensions.collect()));
             }
             previous = members;
         }
     }
-    assert_eq!(shown, emitted);
-    let all = "conflict created denied internal not_found replayed throttled unknown_operation validation";
-    assert_eq!(outcomes, all.split(' ').map(str::to_owned).collect());
+    shown
 }
 
-fn owned(strings: &[&str]) -> Vec<String> {
-    strings.iter().map(ToString::to_string).collect()
+#[tokio::test]
+async fn the_alarms_and_the_dashboard_look_at_metrics_that_the_function_has() {
+    let app = App::start().await;
+    app.fail("CreateLogGroup", 1, Fault::Error(400, "ThrottlingException"));
+    let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
+    let line = requests(&log).remove(0);
+    let operations = ["CreateWorkflowRun", "Unknown"];
+    let outcomes = "conflict created denied internal not_found replayed throttled unknown_operation validation";
+    let mut possible = BTreeMap::new();
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        let dimensions: Vec<String> = serde_json::from_value(directive["Dimensions"][0].clone()).unwrap();
+        for metric in directive["Metrics"].as_array().unwrap() {
+            possible.insert(metric["Name"].as_str().unwrap().to_owned(), dimensions.clone());
+        }
+    }
+    let dashboard = on_the_dashboard();
+    let alarms = mentioned(&template()["Resources"]);
+    assert!(alarms.len() >= 4, "{alarms:?}");
+    for (name, dimensions) in alarms.iter().chain(&dashboard) {
+        let (names, values): (Vec<_>, Vec<_>) = dimensions.iter().cloned().unzip();
+        assert_eq!(possible.get(name), Some(&names), "{name}");
+        assert!(["WorkflowRunsFunction", "${WorkflowRunsFunction}"].contains(&&*values[0]), "{name}: {values:?}");
+        assert!(operations.contains(&&*values[1]), "{name}: {values:?}");
+        assert!(values.get(2).is_none_or(|outcome| outcomes.split(' ').any(|known| known == outcome)), "{values:?}");
+    }
+    let shown: BTreeSet<_> = dashboard.iter().map(|(name, _)| name).collect();
+    assert_eq!(shown, possible.keys().collect());
+    let shown: BTreeSet<_> = dashboard.iter().filter_map(|(_, dimensions)| dimensions.get(2)).collect();
+    assert_eq!(shown.len(), outcomes.split(' ').count(), "{shown:?}");
 }
