@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -54,5 +55,13 @@ impl Api {
             known_log_groups: Cache::new(KEYS),
             sources,
         }
+    }
+
+    /// Makes the first call, so that the first request finds the connection open and the AWS SDK ready: before it,
+    /// Lambda gives the process more of a processor than afterwards. Whether the call succeeds is of no interest here,
+    /// and it is not waited for longer than a second.
+    pub async fn warm_up(&self) {
+        let call = self.store.knows_log_group("log-group/", (self.sources.now)());
+        let _ = tokio::time::timeout(Duration::from_secs(1), call).await;
     }
 }

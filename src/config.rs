@@ -2,7 +2,8 @@
 
 use std::{env, fmt, time::Duration};
 
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client as http;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
@@ -31,8 +32,16 @@ impl Config {
         }
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME", env::var("AWS_LAMBDA_FUNCTION_NAME").ok())?;
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
-        let aws = aws_config::defaults(BehaviorVersion::latest());
-        let aws = aws.http_client(http_client()).timeout_config(timeouts()).load().await;
+        let mut aws =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).timeout_config(timeouts());
+        // Where Lambda gives both, the AWS SDK need not prepare for every other place where they could be.
+        if let Ok(region) = env::var("AWS_REGION") {
+            aws = aws.region(Region::new(region));
+        }
+        if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
+            aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+        }
+        let aws = aws.load().await;
         required("AWS_REGION", aws.region().map(ToString::to_string))?;
         Ok(Self { table_name, function_name, aws })
     }

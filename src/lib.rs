@@ -19,6 +19,7 @@ pub mod model;
 pub mod operations;
 mod request_log;
 mod routes;
+mod sdk_headers;
 mod store;
 mod validation;
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tracing::{error, level_filters::LevelFilter, warn};
 use tracing_subscriber::{
-    Layer as _, filter::FilterExt as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _,
+    Layer as _, filter::FilterExt as _, filter::Targets, filter::filter_fn, fmt::MakeWriter, layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
 
@@ -38,7 +38,10 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG))).init();
+    // Spans are never shown, and cost as much as lines.
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
+    let events = filter_fn(|metadata| metadata.is_event());
+    tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG).and(events))).init();
     if wanted == Some(None) {
         warn!("RUST_LOG cannot be read; the default is used");
     }

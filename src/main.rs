@@ -3,9 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 use workflow_runs::config::{self, Config};
 use workflow_runs::{Api, Sources, lambda, logging};
+
+/// A create allocates several hundred times, mostly in the AWS SDK; this allocator saves a seventh of its instructions.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     logging::init(std::io::stdout, config::log_filter().as_deref());
@@ -26,5 +31,6 @@ fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_runtime::Error> {
     let api = Arc::new(Api::new(Config::from_env().await?, Sources::default(), logging::to_stdout));
+    api.warm_up().await;
     lambda_runtime::run_concurrent(lambda::function(api)).await
 }

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use tracing::Level;
 
 use crate::answer::{Answer, Success};
@@ -47,6 +48,9 @@ const METRICS: [MetricDirective; 3] = [
 pub struct RequestLog {
     function_name: String,
     write: fn(&[u8]),
+    /// The directives for a request, by whether CloudWatch Logs had to do something; JSON already, since they are in
+    /// every line.
+    directives: [Box<RawValue>; 2],
 }
 
 /// What a request had CloudWatch Logs do, whatever became of the request.
@@ -78,7 +82,8 @@ impl RequestLog {
     /// A log that hands each line, with its end of line, to `write`.
     #[must_use]
     pub fn new(function_name: String, write: fn(&[u8])) -> Self {
-        Self { function_name, write }
+        let directives = [&METRICS[..2], &METRICS].map(|metrics| to_raw_value(metrics).unwrap_or_default());
+        Self { function_name, write, directives }
     }
 
     /// Writes a request's line.
@@ -92,7 +97,7 @@ impl RequestLog {
         let line = Line {
             metadata: Metadata {
                 timestamp: arrived_at.as_millisecond(),
-                cloud_watch_metrics: if log_groups.is_some() { &METRICS } else { &METRICS[..2] },
+                cloud_watch_metrics: &self.directives[usize::from(log_groups.is_some())],
             },
             timestamp: format!("{arrived_at:.3}"),
             level: level.as_str(),
@@ -122,7 +127,7 @@ impl RequestLog {
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(rename = "_aws")]
-    metadata: Metadata,
+    metadata: Metadata<'a>,
     timestamp: String,
     level: &'static str,
     message: &'static str,
@@ -145,9 +150,9 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metadata {
+struct Metadata<'a> {
     timestamp: i64,
-    cloud_watch_metrics: &'static [MetricDirective],
+    cloud_watch_metrics: &'a RawValue,
 }
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
@@ -18,6 +19,7 @@ use tokio::time::sleep;
 
 use crate::error::{ApiError, FailedCall, Throttled};
 use crate::model::{LogGroupName, WorkflowDefinitionName};
+use crate::sdk_headers::ShortUserAgent;
 
 /// The table's one key attribute.
 const KEY: &str = "pk";
@@ -152,7 +154,8 @@ impl Store {
     /// A client of the table, with the AWS SDK's retries.
     #[must_use]
     pub fn new(config: &SdkConfig, table_name: String) -> Self {
-        Self { client: Client::new(config), table_name }
+        let config = Builder::from(config).interceptor(ShortUserAgent).build();
+        Self { client: Client::from_conf(config), table_name }
     }
 
     /// Reads a run and, where a key is given, the definition and the log group; all in one consistent `BatchGetItem`.

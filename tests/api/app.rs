@@ -46,7 +46,7 @@ pub struct App {
 
 /// Stands between the function and the services: notes every call, and breaks some.
 #[derive(Clone, Default)]
-struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>);
+struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>, Arc<AtomicUsize>);
 
 /// What happens to the next `times` calls of an operation.
 struct Plan {
@@ -66,6 +66,8 @@ pub enum Fault {
     Lost,
     /// No answer comes.
     Hang,
+    /// The service begins when so many calls wait for it, and until then none is answered.
+    Gather(usize),
     /// `BatchGetItem` leaves all keys unprocessed.
     Unprocessed,
 }
@@ -270,6 +272,13 @@ async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Respon
             broken()
         }
         Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Gather(calls)) => {
+            spy.1.fetch_add(1, Ordering::Relaxed);
+            while spy.1.load(Ordering::Relaxed) < calls {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            next.run(request).await
+        }
         Some(Fault::Unprocessed) => {
             json!({"Responses": {}, "UnprocessedKeys": json["RequestItems"]}).to_string().into_response()
         }

@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::{App, body, serve};
+use crate::app::{App, Fault, body, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.
 struct Function {
@@ -141,6 +141,35 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
         let requests = requests(&log);
         assert_eq!(requests.len(), 8, "{log}");
         assert!(requests.iter().all(|line| line["outcome"] == "created"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
+    for concurrency in [1, 8, 64] {
+        let app = App::start().await;
+        // If a request waited for another one, no put would be answered.
+        app.fail("PutItem", concurrency, Fault::Gather(concurrency));
+        let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
+        let events = (0..concurrency).map(|number| event(number, "demo", &body)).collect();
+        let limit = concurrency.to_string();
+        let (responses, _) = answer_events(&app, events, &[("AWS_LAMBDA_MAX_CONCURRENCY", &limit)]).await;
+        assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
+        assert_eq!(app.items("run/").await.len(), concurrency);
+    }
+}
+
+#[tokio::test]
+async fn a_start_makes_one_call_and_does_not_depend_on_it() {
+    for fault in [None, Some(Fault::Error(400, "AccessDeniedException")), Some(Fault::Hang)] {
+        let app = App::start().await;
+        if let Some(fault) = fault {
+            app.fail("BatchGetItem", 1, fault);
+        }
+        let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
+        let (responses, _) = answer_events(&app, vec![event(0, "demo", &body)], &[]).await;
+        assert_eq!(responses[0]["statusCode"], 201, "{responses:?}");
+        assert_eq!(app.calls(), ["BatchGetItem", "BatchGetItem", "PutItem"]);
     }
 }
 

@@ -20,6 +20,7 @@
 
 mod aws;
 mod calls;
+mod concurrency;
 mod crashes;
 mod environment;
 mod herd;

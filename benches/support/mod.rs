@@ -1,0 +1,105 @@
+//! The function in front of an AWS that answers at once, and the requests that the benchmarks send.
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use lambda_runtime::{Context, LambdaEvent, Service as _};
+use serde_json::{Value, json};
+use workflow_runs::{Api, Config, Sources, config, lambda};
+
+const ACCOUNT: &str = "123456789012";
+
+/// Says that the definition and the log group exist and no run does; every put succeeds.
+#[derive(Clone, Debug)]
+struct InstantAws;
+
+impl HttpConnector for InstantAws {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let read = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with("BatchGetItem"));
+        let answer = if read {
+            let far_away = json!({"pk": {"S": "log-group//workflow-runs/demo"}, "expiresAt": {"N": "9999999999"}});
+            let definition = json!({"pk": {"S": format!("definition/{ACCOUNT}/demo")}, "status": {"S": "ACTIVE"}});
+            json!({"Responses": {"runs": [definition, far_away]}, "UnprocessedKeys": {}}).to_string()
+        } else {
+            "{}".to_owned()
+        };
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(answer))))
+    }
+}
+
+impl HttpClient for InstantAws {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+/// The function as Lambda runs it, without the runtime around it.
+pub struct Function {
+    api: Arc<Api>,
+}
+
+impl Function {
+    /// A function that has learnt what there is to learn.
+    pub async fn warm() -> Self {
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "s", None, None, "bench")))
+            .http_client(SharedHttpClient::new(InstantAws))
+            .region(Region::from_static("us-east-1"))
+            .timeout_config(config::timeouts())
+            .build();
+        let config = Config { table_name: "runs".into(), function_name: "workflow-runs".into(), aws };
+        let function = Self { api: Arc::new(Api::new(config, Sources::default(), |_| ())) };
+        for (_, event, status) in events() {
+            assert_eq!(function.answer(&event).await["statusCode"], status);
+        }
+        function
+    }
+
+    /// From the bytes of an event to the proxy response.
+    pub async fn answer(&self, event: &[u8]) -> Value {
+        let event = LambdaEvent::new(serde_json::from_slice(event).unwrap(), Context::default());
+        let Ok(response) = lambda::function(Arc::clone(&self.api)).call(event).await;
+        serde_json::to_value(response).unwrap()
+    }
+}
+
+/// The requests' bodies: their name, the body, the status that they are answered with.
+pub fn bodies() -> [(&'static str, Value, u16); 4] {
+    let typical = json!({
+        "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
+        "clientToken": "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab",
+        "logGroupName": "/workflow-runs/demo",
+        "modelId": "nova-act-latest",
+    });
+    let largest = json!({
+        "clientInfo": {"compatibilityVersion": i32::MIN, "sdkVersion": "😀".repeat(256)},
+        "clientToken": "a".repeat(256),
+        "logGroupName": format!("/{}", "a".repeat(511)),
+        "modelId": "😀".repeat(100),
+    });
+    let invalid = json!({"clientInfo": {}, "clientToken": "short", "logGroupName": "a b", "modelId": ""});
+    [
+        ("smallest", json!({"clientInfo": {"compatibilityVersion": 1}, "modelId": "m"}), 201),
+        ("typical", typical, 201),
+        ("largest", largest, 201),
+        ("invalid", invalid, 400),
+    ]
+}
+
+/// The events of a REST API with these bodies.
+pub fn events() -> [(&'static str, Vec<u8>, u16); 4] {
+    bodies().map(|(name, body, status)| {
+        let sample = include_str!("../../events/rest-create.json");
+        let mut event: Value = serde_json::from_str(sample).unwrap();
+        event["body"] = body.to_string().into();
+        (name, event.to_string().into_bytes(), status)
+    })
+}

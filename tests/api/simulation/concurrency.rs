@@ -1,0 +1,56 @@
+//! Many requests in one environment, in front of slow services: none waits for another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::environment::Environment;
+use super::network::{Fault, Network};
+use super::paused::{database, on_paused_time, put_definition};
+use crate::gateway::TIMEOUT;
+
+const ACCOUNT: &str = "123456789012";
+
+/// What every call takes, to the services and back.
+const CALL: Duration = Duration::from_secs(1);
+
+/// The latency of each of so many creates that are asked for at once.
+async fn latencies(environment: &Arc<Environment>, creates: usize) -> Vec<Duration> {
+    let mut requests = JoinSet::new();
+    for _ in 0..creates {
+        let environment = Arc::clone(environment);
+        requests.spawn(async move {
+            let asked = Instant::now();
+            let body = json!({
+                "clientInfo": {"compatibilityVersion": 1}, "logGroupName": "/a", "modelId": "nova-act-latest",
+            });
+            let (answer, _) = environment.invoke(ACCOUNT, "demo", &body).await;
+            assert_eq!(answer.unwrap().status, 201);
+            asked.elapsed()
+        });
+    }
+    requests.join_all().await
+}
+
+#[test]
+fn requests_of_one_environment_do_not_wait_for_each_other() {
+    for creates in [1, 8, 64] {
+        on_paused_time(database(), 0, 10.0, async |services| {
+            put_definition(services, ACCOUNT, "demo", "ACTIVE");
+            let slow: Network = Arc::new(|_, _| Fault::Late(CALL / 2, CALL / 2));
+            let first = Environment::start(services, &slow, TIMEOUT);
+            latencies(&Arc::new(first), 1).await;
+            // To the next environment, the table tells of the log group. Time is paused: a millisecond is a timer's tick.
+            let environment = Arc::new(Environment::start(services, &slow, TIMEOUT));
+            for (calls, state) in [(2, "cold"), (1, "warm")] {
+                for latency in latencies(&environment, creates).await {
+                    let extra = latency.saturating_sub(CALL * calls);
+                    assert!(latency >= CALL * calls && extra < CALL / 10, "{creates} at once, {state}: {latency:?}");
+                }
+            }
+        });
+    }
+}
