@@ -4,9 +4,10 @@ use std::{env, fmt, time::Duration};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::config::SharedHttpClient;
-use aws_smithy_http_client as http;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+
+use crate::http_client;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the function needs to know before its first request.
 #[derive(Clone, Debug)]
@@ -32,8 +33,9 @@ impl Config {
         }
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME", env::var("AWS_LAMBDA_FUNCTION_NAME").ok())?;
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
-        let mut aws =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http_client()).timeout_config(timeouts());
+        let mut aws = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client::new(CONNECT_TIMEOUT))
+            .timeout_config(timeouts());
         // Where Lambda gives both, the AWS SDK need not prepare for every other place where they could be.
         if let Ok(region) = env::var("AWS_REGION") {
             aws = aws.region(Region::new(region));
@@ -59,22 +61,10 @@ pub fn is_concurrent() -> bool {
     env::var("AWS_LAMBDA_MAX_CONCURRENCY").is_ok_and(|limit| limit.parse().is_ok_and(|limit: u32| limit > 1))
 }
 
-/// The HTTP client, one for all services, so that trust roots are read once.
-///
-/// Its TLS is rustls with ring instead of the SDK's default AWS-LC, which gathers entropy from CPU jitter before the
-/// first handshake of a process (some 40 ms of every cold start), and is 2 MB larger.
-#[must_use]
-pub fn http_client() -> SharedHttpClient {
-    http::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https()
-}
-
 /// Time-outs that suit a function: a hung connection is retried, not waited for.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .build()
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(Duration::from_secs(2)).build()
 }
 
 fn required(variable: &'static str, value: Option<String>) -> Result<String, ConfigError> {

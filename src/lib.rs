@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 mod event;
 mod handler;
+mod http_client;
 pub mod lambda;
 mod log_groups;
 pub mod logging;
