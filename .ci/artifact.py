@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The artifact that gets deployed, started by itself: sample events, boto3 and the AWS CLI must get what is documented.
+"""The artifact that gets deployed, started by itself: sample events, boto3 and the AWS CLI must get what is documented, and
+AWS is trusted over TLS if its certificate is.
 
 usage: artifact.py BOOTSTRAP LOCAL
 
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import time
 
 import boto3
 import botocore.config
+import trustme
 
 BOOTSTRAP, LOCAL = sys.argv[1:]
 TOKEN = "0b9c8d7e-6f5a-4b3c-8d2e-1f0a9b8c7d6f"
@@ -47,7 +50,7 @@ def free_port():
 
 
 @contextlib.contextmanager
-def function(aws_url):
+def function(aws_url, **variables):
     """The artifact behind cargo-lambda's emulator. Yields the port of both its Invoke API and its HTTP endpoint."""
     port = free_port()
     emulator = process("cargo", "lambda", "watch", "--only-lambda-apis", "--invoke-port", str(port))
@@ -60,13 +63,13 @@ def function(aws_url):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.1)
-        with process(BOOTSTRAP, AWS_ENDPOINT_URL=aws_url, TABLE_NAME="workflow-runs", **lambda_variables):
+        with process(BOOTSTRAP, AWS_ENDPOINT_URL=aws_url, TABLE_NAME="workflow-runs", **lambda_variables, **variables):
             yield port
 
 
 @contextlib.contextmanager
-def failing_aws(status, error):
-    """An AWS whose every answer is this error."""
+def failing_aws(status, error, ca=None):
+    """An AWS whose every answer is this error; over TLS, with a certificate of this CA."""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.dumps({"__type": error, "message": "injected"}).encode()
@@ -77,9 +80,14 @@ def failing_aws(status, error):
         def log_message(self, *_):
             pass
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None
+    if ca:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ca.issue_cert("localhost").configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"https://localhost:{server.server_port}" if ca else f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
 
@@ -147,6 +155,15 @@ def main():
         with failing_aws(aws_status, error) as aws_url, function(aws_url) as port:
             check_raises(port, name, status, members)
             check_cli(port, "--workflow-definition-name", "demo", expect=rf"\({name}\)")
+
+    ca = trustme.CA()
+    for trusted, name, status, members in [
+        (ca, "AccessDeniedException", 403, {}),
+        (trustme.CA(), "InternalServerException", 500, {"retryAfterSeconds": 1}),
+    ]:
+        with trusted.cert_pem.tempfile() as bundle, failing_aws(400, "AccessDeniedException", ca) as aws_url:
+            with function(aws_url, SSL_CERT_FILE=bundle) as port:
+                check_raises(port, name, status, members)
 
 
 if __name__ == "__main__":
