@@ -25,7 +25,8 @@ import trustme
 
 BOOTSTRAP, LOCAL = sys.argv[1:]
 TOKEN = "0b9c8d7e-6f5a-4b3c-8d2e-1f0a9b8c7d6f"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
+               "NO_PROXY": "localhost,127.0.0.1"}
 REQUEST = {"workflowDefinitionName": "demo", "modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
 EVENTS = {
     "rest-create": 201, "rest-replay": 201, "rest-changed-replay": 409, "rest-create-without-token": 201,
@@ -162,7 +163,7 @@ def main():
         (trustme.CA(), "InternalServerException", 500, {"retryAfterSeconds": 1}),
     ]:
         with trusted.cert_pem.tempfile() as bundle, failing_aws(400, "AccessDeniedException", ca) as aws_url:
-            with function(aws_url, SSL_CERT_FILE=bundle) as port:
+            with function(aws_url, SSL_CERT_FILE=bundle, SSL_CERT_DIR="") as port:
                 check_raises(port, name, status, members)
 
 

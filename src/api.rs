@@ -57,9 +57,8 @@ impl Api {
         }
     }
 
-    /// Makes the first call, so that the first request finds the connection open and the AWS SDK ready: before it,
-    /// Lambda gives the process more of a processor than afterwards. Whether the call succeeds is of no interest here,
-    /// and it is not waited for longer than a second.
+    /// Makes a call, so that the first request finds the connection open and the AWS SDK ready. Whether it succeeds is of
+    /// no interest here, and it is not waited for longer than a second.
     pub async fn warm_up(&self) {
         let call = self.store.knows_log_group("log-group/", (self.sources.now)());
         let _ = tokio::time::timeout(Duration::from_secs(1), call).await;

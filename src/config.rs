@@ -7,8 +7,6 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 
 use crate::http_client;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// What the function needs to know before its first request.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,7 +19,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `TABLE_NAME`, and what the AWS SDK reads itself (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL`…).
+    /// Reads `TABLE_NAME`, `AWS_REGION`, and what the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
     ///
     /// The rest is Lambda's, or that of `cargo lambda watch`: without it, the Lambda runtime would panic.
     ///
@@ -34,18 +32,14 @@ impl Config {
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME", env::var("AWS_LAMBDA_FUNCTION_NAME").ok())?;
         let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client::new(CONNECT_TIMEOUT))
+            .http_client(http_client::new(&timeouts()))
+            .region(Region::new(required("AWS_REGION", env::var("AWS_REGION").ok())?))
             .timeout_config(timeouts());
-        // Where Lambda gives both, the AWS SDK need not prepare for every other place where they could be.
-        if let Ok(region) = env::var("AWS_REGION") {
-            aws = aws.region(Region::new(region));
-        }
+        // Where Lambda gives them, the AWS SDK need not prepare for every other place where they could be.
         if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
             aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());
         }
-        let aws = aws.load().await;
-        required("AWS_REGION", aws.region().map(ToString::to_string))?;
-        Ok(Self { table_name, function_name, aws })
+        Ok(Self { table_name, function_name, aws: aws.load().await })
     }
 }
 
@@ -64,7 +58,10 @@ pub fn is_concurrent() -> bool {
 /// Time-outs that suit a function: a hung connection is retried, not waited for.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(Duration::from_secs(2)).build()
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .build()
 }
 
 fn required(variable: &'static str, value: Option<String>) -> Result<String, ConfigError> {

@@ -1,31 +1,28 @@
 //! The HTTP client of both AWS clients.
 
-use std::{fs, time::Duration};
-
+use aws_config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 
-/// A client with one connector, made now, for all who use it.
+/// A client with one connector, made now. What a single AWS client asks for differently is ignored.
 ///
-/// What the AWS SDK would do by itself is most of a cold start:
-/// * It makes three connectors for two clients.
-/// * It reads the system's trust roots from the bundle and from the directories where that same bundle lies. Here, the
-///   bundle is read once (the one that `SSL_CERT_FILE` names, if it is set); the directories only if there is none.
-/// * Its TLS, rustls with AWS-LC, gathers entropy from CPU jitter for some 40 ms before the first handshake, and is 2 MB
-///   larger than rustls with ring.
-pub fn new(connect_timeout: Duration) -> SharedHttpClient {
-    let bundle = openssl_probe::probe().cert_file.and_then(|file| fs::read(file).ok());
-    let roots = bundle.map_or_else(TrustStore::default, |pem| TrustStore::empty().with_pem_certificate(pem));
-    let mut connector = Connector::builder()
-        .connector_settings(HttpConnectorSettings::builder().connect_timeout(connect_timeout).build())
-        .tls_provider(Provider::Rustls(CryptoMode::Ring));
-    if let Ok(context) = TlsContext::builder().with_trust_store(roots).build() {
-        connector = connector.tls_context(context);
-    }
-    let connector = SharedHttpConnector::new(connector.build());
+/// Left alone, the AWS SDK makes three connectors for two clients, and each parses the system's trust roots. And its TLS
+/// is rustls with AWS-LC, which gathers entropy from CPU jitter before the first handshake: it takes several times as
+/// long as everything else in a cold start. rustls with ring does not, and is smaller.
+pub fn new(timeouts: &TimeoutConfig) -> SharedHttpClient {
+    let mut settings = HttpConnectorSettings::builder();
+    settings.set_connect_timeout(timeouts.connect_timeout());
+    settings.set_read_timeout(timeouts.read_timeout());
+    let connector = Connector::builder()
+        .connector_settings(settings.build())
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build();
+    let connector = SharedHttpConnector::new(connector);
     http_client_fn(move |_, _| connector.clone())
 }

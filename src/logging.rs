@@ -40,7 +40,7 @@ where
         .with_writer(writer);
     // Spans are never shown, and cost as much as lines.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
-    let events = filter_fn(|metadata| metadata.is_event());
+    let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::DEBUG);
     tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG).and(events))).init();
     if wanted == Some(None) {
         warn!("RUST_LOG cannot be read; the default is used");

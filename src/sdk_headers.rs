@@ -12,9 +12,9 @@ use aws_smithy_runtime_api::client::interceptors::disable_interceptor;
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust");
 
-/// One short `user-agent`, which is not signed, in place of four headers that the SDK puts together for each call: a
-/// longer one, and `x-amz-user-agent`, `amz-sdk-invocation-id` and `amz-sdk-request`, which are signed. They are for
-/// AWS's statistics, and take a twelfth of the instructions of a create.
+/// One short `user-agent` in place of four headers that the SDK puts together for each call: a longer one, one more like
+/// it that is signed (`x-amz-user-agent`), and two about retries (`amz-sdk-invocation-id`, `amz-sdk-request`). They tell
+/// AWS about its clients, and take a twentieth of the instructions of a create.
 #[derive(Debug)]
 pub struct ShortUserAgent;
 

@@ -14,6 +14,7 @@ mod constraints;
 mod contract;
 mod events;
 mod failures;
+mod headers;
 mod idempotency;
 mod lambda;
 mod logs;
