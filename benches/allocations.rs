@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
 
 fn main() {
-    println!("{:<24}{:<12}{:>12}{:>12}{:>12}", "", "", "allocations", "bytes", "most at once");
+    println!("{:<24}{:<12}{:>12}{:>12}{:>14}", "", "", "allocations", "bytes", "most at once");
     for (name, body, _) in bodies() {
         let body = body.to_string();
         show(
@@ -27,5 +27,5 @@ fn main() {
 }
 
 fn show(path: &str, name: &str, info: &AllocationInfo) {
-    println!("{path:<24}{name:<12}{:>12}{:>12}{:>12}", info.count_total, info.bytes_total, info.bytes_max);
+    println!("{path:<24}{name:<12}{:>12}{:>12}{:>14}", info.count_total, info.bytes_total, info.bytes_max);
 }

@@ -29,7 +29,7 @@ type Serve = for<'a> fn(
     &'a mut LogGroupCounts,
 ) -> BoxFuture<'a, Result<Success, ApiError>>;
 
-static ROUTES: [Route; 1] = [Route {
+static ROUTES: &[Route] = &[Route {
     operation: "CreateWorkflowRun",
     method: Method::PUT,
     path: "/workflow-definitions/{workflowDefinitionName}/workflow-runs",
