@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -55,12 +54,5 @@ impl Api {
             known_log_groups: Cache::new(KEYS),
             sources,
         }
-    }
-
-    /// Makes a call, so that the first request finds the connection open and the AWS SDK ready. Whether it succeeds is of
-    /// no interest here, and it is not waited for longer than a second.
-    pub async fn warm_up(&self) {
-        let call = self.store.knows_log_group("log-group/", (self.sources.now)());
-        let _ = tokio::time::timeout(Duration::from_secs(1), call).await;
     }
 }

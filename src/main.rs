@@ -31,6 +31,5 @@ fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_runtime::Error> {
     let api = Arc::new(Api::new(Config::from_env().await?, Sources::default(), logging::to_stdout));
-    api.warm_up().await;
     lambda_runtime::run_concurrent(lambda::function(api)).await
 }

@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use workflow_runs::{Api, Sources};
 
 use crate::app::serve;
-use crate::embedded;
+use crate::lambda::event;
+use crate::{embedded, gateway};
 
 #[tokio::test]
 async fn a_call_carries_one_short_user_agent_and_none_of_the_sdks_own() {
@@ -18,7 +19,9 @@ async fn a_call_carries_one_short_user_agent_and_none_of_the_sdks_own() {
         "{}"
     });
     let config = embedded::config(&serve(aws).await, "workflow-runs");
-    Api::new(config, Sources::default(), |_| ()).warm_up().await;
+    let api = Arc::new(Api::new(config, Sources::default(), |_| ()));
+    let event = event(0, "demo", r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#).to_string();
+    gateway::invoke(api, event.as_bytes(), gateway::TIMEOUT).await.unwrap();
 
     let headers = seen.lock().unwrap().remove(0);
     assert_eq!(headers["x-amz-target"], "DynamoDB_20120810.BatchGetItem");

@@ -162,20 +162,6 @@ async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
     }
 }
 
-#[tokio::test]
-async fn a_start_makes_one_call_and_does_not_depend_on_it() {
-    for fault in [None, Some(Fault::Error(400, "AccessDeniedException")), Some(Fault::Hang)] {
-        let app = App::start().await;
-        if let Some(fault) = fault {
-            app.fail("BatchGetItem", 1, fault);
-        }
-        let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
-        let (responses, _) = answer_events(&app, vec![event(0, "demo", &body)], &[]).await;
-        assert_eq!(responses[0]["statusCode"], 201, "{responses:?}");
-        assert_eq!(app.calls(), ["BatchGetItem", "BatchGetItem", "PutItem"]);
-    }
-}
-
 #[test]
 fn without_its_environment_the_function_does_not_start_and_names_what_is_missing() {
     let complete = [
