@@ -26,15 +26,18 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or empty.
     pub async fn from_env() -> Result<Self, ConfigError> {
+        let required = |variable| required(variable, env::var(variable).ok());
         for variable in ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"] {
-            required(variable, env::var(variable).ok())?;
+            required(variable)?;
         }
-        let function_name = required("AWS_LAMBDA_FUNCTION_NAME", env::var("AWS_LAMBDA_FUNCTION_NAME").ok())?;
-        let table_name = required("TABLE_NAME", env::var("TABLE_NAME").ok())?;
+        let function_name = required("AWS_LAMBDA_FUNCTION_NAME")?;
+        let table_name = required("TABLE_NAME")?;
+        let region = Region::new(required("AWS_REGION")?);
+        let timeouts = timeouts();
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client::new(&timeouts()))
-            .region(Region::new(required("AWS_REGION", env::var("AWS_REGION").ok())?))
-            .timeout_config(timeouts());
+            .http_client(http_client::new(&timeouts))
+            .region(region)
+            .timeout_config(timeouts);
         // Where Lambda gives them, the AWS SDK need not prepare for every other place where they could be.
         if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
             aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());

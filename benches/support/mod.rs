@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Value, json};
@@ -17,7 +14,7 @@ use workflow_runs::{Api, Config, Sources, config, lambda};
 const ACCOUNT: &str = "123456789012";
 
 /// Says that the definition and the log group exist and no run does; every put succeeds.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct InstantAws;
 
 impl HttpConnector for InstantAws {
@@ -34,12 +31,6 @@ impl HttpConnector for InstantAws {
     }
 }
 
-impl HttpClient for InstantAws {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
-}
-
 /// The function as Lambda runs it, without the runtime around it.
 pub struct Function {
     api: Arc<Api>,
@@ -51,7 +42,7 @@ impl Function {
         let aws = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "s", None, None, "bench")))
-            .http_client(SharedHttpClient::new(InstantAws))
+            .http_client(http_client_fn(|_, _| SharedHttpConnector::new(InstantAws)))
             .region(Region::from_static("us-east-1"))
             .timeout_config(config::timeouts())
             .build();

@@ -15,10 +15,11 @@ use crate::app::{App, Fault, TOKEN, body, client, serve};
 use crate::gateway::TIMEOUT;
 use crate::lambda::{answer_events, event, requests};
 
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
+
 /// The template; `!Ref X` and its like are just `X`.
 fn template() -> Value {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
-    serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+    serde_saphyr::from_str(&fs::read_to_string(FILE).unwrap()).unwrap()
 }
 
 fn properties(resource: &str) -> Value {
@@ -113,6 +114,24 @@ fn no_request_comes_in_without_a_signature_and_none_is_left_to_the_gateway() {
     let mut resources = BTreeSet::from([("ANY", "/"), ("ANY", "/{proxy+}"), ("ANY", operation)]);
     resources.extend(operation.match_indices('/').skip(1).map(|(end, _)| ("ANY", &operation[..end])));
     assert_eq!(routes, resources);
+}
+
+#[test]
+fn every_parameter_is_used_and_alarms_roll_a_new_version_back() {
+    let (text, template) = (fs::read_to_string(FILE).unwrap(), template());
+    for name in template["Parameters"].as_object().unwrap().keys() {
+        let uses = [format!("!Ref {name}"), format!("${{{name}}}")];
+        assert!(uses.iter().any(|usage| text.contains(usage)), "{name}");
+    }
+    let function = &template["Resources"]["WorkflowRunsFunction"]["Properties"];
+    assert_eq!(function["AutoPublishAlias"], "live");
+    assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON");
+    assert_eq!(function["LoggingConfig"]["ApplicationLogLevel"], "INFO");
+    let alarms = function["DeploymentPreference"]["Alarms"][1].as_array().unwrap();
+    assert!(!alarms.is_empty());
+    for alarm in alarms {
+        assert_eq!(template["Resources"][alarm.as_str().unwrap()]["Type"], "AWS::CloudWatch::Alarm");
+    }
 }
 
 #[test]
