@@ -5,7 +5,7 @@ use std::{env, fmt, time::Duration};
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 
-use crate::http_client;
+use crate::aws::http_client;
 
 /// What the function needs to know before its first request.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Config {
         let region = Region::new(required("AWS_REGION")?);
         let timeouts = timeouts();
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client::new(&timeouts))
+            .http_client(http_client(&timeouts))
             .region(region)
             .timeout_config(timeouts);
         // Where Lambda gives them, the AWS SDK need not prepare for every other place where they could be.

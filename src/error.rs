@@ -1,45 +1,14 @@
-//! Every way in which a request can fail, and what the caller is told.
+//! Every way in which a request can fail. How the caller is told is `response`'s affair.
 
 use std::error::Error as StdError;
 use std::{fmt, iter};
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use lambda_http::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
-use tracing::Level;
 
-use crate::answer::Answer;
 use crate::model::Violation;
 
 /// Why something failed, for the log; never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
-
-/// An AWS call that failed, by the IAM action that allows it.
-#[derive(Debug)]
-pub struct FailedCall<E> {
-    action: &'static str,
-    source: E,
-}
-
-impl<E: StdError + Send + Sync + 'static> FailedCall<E> {
-    /// The failure as a cause.
-    pub fn boxed(action: &'static str, source: E) -> Cause {
-        Box::new(Self { action, source })
-    }
-}
-
-impl<E> fmt::Display for FailedCall<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed", self.action)
-    }
-}
-
-impl<E: StdError + 'static> StdError for FailedCall<E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.source)
-    }
-}
 
 /// A request that failed. The names are those of the API reference.
 #[derive(Debug)]
@@ -58,7 +27,7 @@ pub enum ApiError {
     /// A resource is in a state that does not allow the request.
     Conflict(Resource, &'static str),
     /// An AWS service refused a call because there were too many.
-    Throttling(Throttled, Cause),
+    Throttling(Limit, Cause),
     /// Anything else. The caller can only try again.
     InternalServer(Cause),
     /// No operation has this method and path.
@@ -78,7 +47,7 @@ pub enum Resource {
 
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Throttled {
+pub enum Limit {
     /// The table's throughput, or the account's.
     DynamoDb,
     /// CreateLogGroup calls per second, per account and Region.
@@ -117,98 +86,6 @@ impl ApiError {
         Self::Validation { message, field_list }
     }
 
-    /// What the failure of an AWS call means where the service's own errors say nothing more exact.
-    #[must_use]
-    pub fn from_aws<E>(action: &'static str, error: SdkError<E>) -> Self
-    where
-        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    {
-        let denied = error.code() == Some("AccessDeniedException");
-        let cause = FailedCall::boxed(action, error);
-        if denied { Self::AccessDenied(cause) } else { Self::InternalServer(cause) }
-    }
-
-    /// The error as the API reference documents it.
-    pub(crate) fn to_answer(&self) -> Answer {
-        let (name, status, retry_after_seconds, message, members) = match self {
-            Self::Validation { message, field_list } => (
-                "ValidationException",
-                StatusCode::BAD_REQUEST,
-                None,
-                message.as_str(),
-                json!({"reason": "FieldValidationFailed", "fieldList": field_list}),
-            ),
-            Self::AccessDenied(_) => (
-                "AccessDeniedException",
-                StatusCode::FORBIDDEN,
-                None,
-                "You don't have sufficient permissions to perform this action. Verify your IAM permissions and try again.",
-                json!({}),
-            ),
-            Self::ResourceNotFound(resource) => (
-                "ResourceNotFoundException",
-                StatusCode::NOT_FOUND,
-                None,
-                "The requested resource was not found.",
-                resource.members(),
-            ),
-            Self::Conflict(resource, message) => {
-                ("ConflictException", StatusCode::CONFLICT, None, *message, resource.members())
-            }
-            Self::Throttling(throttled, _) => (
-                "ThrottlingException",
-                StatusCode::TOO_MANY_REQUESTS,
-                Some(throttled.retry_after_seconds()),
-                "The request was denied due to request throttling.",
-                throttled.members(),
-            ),
-            Self::InternalServer(_) => (
-                "InternalServerException",
-                StatusCode::INTERNAL_SERVER_ERROR,
-                Some(1),
-                "The service encountered an internal error. Try again later.",
-                json!({}),
-            ),
-            Self::UnknownOperation => (
-                "UnknownOperationException",
-                StatusCode::NOT_FOUND,
-                None,
-                "The API has no operation with this method and path.",
-                json!({}),
-            ),
-        };
-        let mut body = members;
-        body["__type"] = name.into();
-        body["message"] = message.into();
-        Answer { status, error_type: Some(name), retry_after_seconds, replayed: false, body: body.to_string() }
-    }
-
-    /// The outcome, as the log and the metrics name it.
-    #[must_use]
-    pub fn outcome(&self) -> &'static str {
-        match self {
-            Self::Validation { .. } => "validation",
-            Self::AccessDenied(_) => "denied",
-            Self::ResourceNotFound(_) => "not_found",
-            Self::Conflict(..) => "conflict",
-            Self::Throttling(..) => "throttled",
-            Self::InternalServer(_) => "internal",
-            Self::UnknownOperation => "unknown_operation",
-        }
-    }
-
-    /// How loud the log is: an error is what somebody must act on, and a caller's mistake is none.
-    #[must_use]
-    pub fn level(&self) -> Level {
-        match self {
-            Self::AccessDenied(_) | Self::InternalServer(_) => Level::ERROR,
-            Self::Throttling(..) => Level::WARN,
-            Self::Validation { .. } | Self::ResourceNotFound(_) | Self::Conflict(..) | Self::UnknownOperation => {
-                Level::INFO
-            }
-        }
-    }
-
     /// The run that the request collided with.
     #[must_use]
     pub fn workflow_run_id(&self) -> Option<&str> {
@@ -244,17 +121,14 @@ impl ApiError {
 }
 
 impl Resource {
-    fn type_and_id(&self) -> (&'static str, &str) {
+    /// `resourceType` and `resourceId`.
+    #[must_use]
+    pub fn type_and_id(&self) -> (&'static str, &str) {
         match self {
             Self::WorkflowDefinition(name) => ("workflow-definition", name),
             Self::WorkflowRun(id) => ("workflow-run", id),
             Self::LogGroup(name) => ("log-group", name),
         }
-    }
-
-    fn members(&self) -> Value {
-        let (resource_type, resource_id) = self.type_and_id();
-        json!({"resourceId": resource_id, "resourceType": resource_type})
     }
 }
 
@@ -262,22 +136,5 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (resource_type, resource_id) = self.type_and_id();
         write!(f, "{resource_type} {resource_id}")
-    }
-}
-
-impl Throttled {
-    fn retry_after_seconds(self) -> u32 {
-        match self {
-            Self::DynamoDb | Self::CreateLogGroupRate => 1,
-            Self::LogGroupCount => 60,
-        }
-    }
-
-    fn members(self) -> Value {
-        match self {
-            Self::DynamoDb => json!({"serviceCode": "dynamodb"}),
-            Self::CreateLogGroupRate => json!({"serviceCode": "logs", "quotaCode": "L-D2832119"}),
-            Self::LogGroupCount => json!({"serviceCode": "logs"}),
-        }
     }
 }

@@ -1,28 +1,32 @@
 //! CreateWorkflowRun of Amazon Nova Act as one AWS Lambda function.
 //!
-//! A request goes one way through the modules: [`lambda`] takes the event, `handler` answers the request, `event`
-//! reads who calls and what, `routes` finds the operation, [`operations`] does it with `store` (DynamoDB) and
-//! `log_groups` (CloudWatch Logs), and what comes of it becomes an answer in `answer` or [`error`]. The constraints of
-//! the API stand in [`model`].
+//! A request goes one way through the modules: [`lambda`] takes the event, [`handler`] answers the request, `request`
+//! reads who calls and what, [`operations`] finds the operation and does it with `store` (DynamoDB) and `aws`
+//! (CloudWatch Logs), and `response` turns its output or its [`error`] into HTTP. [`model`] has the constraints of the
+//! API. A module stands above what it uses; no import runs back up.
 
-mod answer;
-mod api;
-mod cache;
 pub mod config;
-pub mod error;
-mod event;
-mod handler;
-mod http_client;
 pub mod lambda;
-mod log_groups;
-pub mod logging;
-pub mod model;
-pub mod operations;
+
+pub mod handler;
+
 mod request_log;
-mod routes;
-mod sdk_headers;
-mod store;
+mod response;
+
+pub mod operations;
+
+mod app;
+mod request;
 mod validation;
 
-pub use api::{Api, Sources};
+mod aws;
+mod cache;
+mod store;
+
+pub mod error;
+pub mod logging;
+mod metrics;
+pub mod model;
+
+pub use app::{App, Sources};
 pub use config::Config;

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Value, json};
-use workflow_runs::{Api, Config, Sources, config, lambda};
+use workflow_runs::{App, Config, Sources, config, lambda};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -33,7 +33,7 @@ impl HttpConnector for InstantAws {
 
 /// The function as Lambda runs it, without the runtime around it.
 pub struct Function {
-    api: Arc<Api>,
+    app: Arc<App>,
 }
 
 impl Function {
@@ -47,7 +47,7 @@ impl Function {
             .timeout_config(config::timeouts())
             .build();
         let config = Config { table_name: "runs".into(), function_name: "workflow-runs".into(), aws };
-        let function = Self { api: Arc::new(Api::new(config, Sources::default(), |_| ())) };
+        let function = Self { app: Arc::new(App::new(config, Sources::default(), |_| ())) };
         for (_, event, status) in events() {
             assert_eq!(function.answer(&event).await["statusCode"], status);
         }
@@ -57,7 +57,7 @@ impl Function {
     /// From the bytes of an event to the proxy response.
     pub async fn answer(&self, event: &[u8]) -> Value {
         let event = LambdaEvent::new(serde_json::from_slice(event).unwrap(), Context::default());
-        let Ok(response) = lambda::function(Arc::clone(&self.api)).call(event).await;
+        let Ok(response) = lambda::service(Arc::clone(&self.app)).call(event).await;
         serde_json::to_value(response).unwrap()
     }
 }

@@ -13,7 +13,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use workflow_runs::{Api, lambda};
+use workflow_runs::{App, lambda};
 
 /// What API Gateway takes at most.
 const LARGEST_BODY: usize = 10 << 20;
@@ -22,31 +22,31 @@ const LARGEST_BODY: usize = 10 << 20;
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
-pub async fn invoke(api: Arc<Api>, event: &[u8], timeout: Duration) -> Result<Value, Box<dyn Error + Send + Sync>> {
+pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Value, Box<dyn Error + Send + Sync>> {
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
     let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
     context.deadline = u64::try_from(deadline.as_millis())?;
     let event = LambdaEvent::new(serde_json::from_slice(event)?, context);
-    let Ok(response) = lambda::function(api).call(event).await;
+    let Ok(response) = lambda::service(app).call(event).await;
     Ok(serde_json::to_value(response)?)
 }
 
 /// A REST API in front of the function, whose callers all belong to one account.
-pub fn router(api: Arc<Api>, account_id: &'static str) -> Router {
-    Router::new().fallback(serve).with_state((api, account_id))
+pub fn router(app: Arc<App>, account_id: &'static str) -> Router {
+    Router::new().fallback(serve).with_state((app, account_id))
 }
 
-async fn serve(State((api, account_id)): State<(Arc<Api>, &'static str)>, request: Request) -> Response {
-    match proxy(api, account_id, request).await {
+async fn serve(State((app, account_id)): State<(Arc<App>, &'static str)>, request: Request) -> Response {
+    match proxy(app, account_id, request).await {
         Ok(response) => response,
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }
 
-async fn proxy(api: Arc<Api>, account_id: &str, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
+async fn proxy(app: Arc<App>, account_id: &str, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
     let event = event(account_id, request).await?;
-    let answer = invoke(api, &serde_json::to_vec(&event)?, TIMEOUT).await?;
+    let answer = invoke(app, &serde_json::to_vec(&event)?, TIMEOUT).await?;
     let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
     let body = answer["body"].as_str().unwrap_or_default().to_owned();
     let mut response = (StatusCode::from_u16(u16::try_from(status)?)?, body).into_response();

@@ -18,7 +18,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use clap::Parser;
 use tokio::net::TcpListener;
-use workflow_runs::{Api, Sources, config, logging};
+use workflow_runs::{App, Sources, config, logging};
 
 use embedded::{Embedded, UNIDENTIFIED};
 
@@ -67,11 +67,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     tokio::spawn(async move { axum::serve(aws, embedded.router()).await });
     let config = embedded::config(&aws_url, "workflow-runs");
     embedded::prepare(&config, "demo").await?;
-    let api = Arc::new(Api::new(config, Sources::default(), to_stderr));
+    let app = Arc::new(App::new(config, Sources::default(), to_stderr));
 
     if let Some(file) = arguments.event {
         let event = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let response = gateway::invoke(api, &event, gateway::TIMEOUT)
+        let response = gateway::invoke(app, &event, gateway::TIMEOUT)
             .await
             .map_err(|error| format!("{}: {error}", file.display()))?;
         println!("{response:#}");
@@ -80,7 +80,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = listen(arguments.port, "--port").await?;
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
-    axum::serve(listener, gateway::router(api, UNIDENTIFIED).layer(from_fn(show_scope))).await?;
+    axum::serve(listener, gateway::router(app, UNIDENTIFIED).layer(from_fn(show_scope))).await?;
     Ok(())
 }
 

@@ -3,21 +3,19 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::answer::{Outcome, Success};
-use crate::api::Api;
+use super::{Outcome, Success};
+use crate::app::App;
+use crate::aws::log_groups::Ensured;
 use crate::error::{ApiError, Resource};
-use crate::event::{Call, Caller};
-use crate::log_groups::Ensured;
+use crate::metrics::Counters;
 use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName};
-use crate::request_log::LogGroupCounts;
-use crate::routes::PathParameters;
+use crate::request::{ApiRequest, Caller, PathParameters};
 use crate::store::{ClientInfo, Put, WorkflowRun, definition_key, log_group_key};
 use crate::validation::{Fields, Object};
 
@@ -53,20 +51,28 @@ pub struct CreateWorkflowRunRequest {
     pub log_group_name: Option<LogGroupName>,
 }
 
-/// From the call to the outcome.
+/// The operation's output.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateWorkflowRunResponse<'a> {
+    status: &'a str,
+    workflow_run_id: &'a str,
+}
+
+/// From the request to the success.
 ///
 /// # Errors
 /// Those of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
-pub(crate) async fn serve(
-    api: &Api,
-    call: &Call,
+pub(crate) async fn handle(
+    app: &App,
+    request: &ApiRequest,
     parameters: PathParameters<'_>,
-    counts: &mut LogGroupCounts,
 ) -> Result<Success, ApiError> {
-    let request = CreateWorkflowRunRequest::parse(&parameters.get("workflowDefinitionName"), &call.body)?;
-    let (run, outcome) = create_workflow_run(api, &call.caller, request, counts).await?;
-    let output = json!({"status": run.status, "workflowRunId": run.workflow_run_id});
-    Ok(Success { output, outcome, workflow_run_id: Some(run.workflow_run_id) })
+    let input = CreateWorkflowRunRequest::parse(&parameters.get("workflowDefinitionName"), &request.body)?;
+    let (run, outcome) = create_workflow_run(app, &request.caller, input, &request.counters).await?;
+    let output = CreateWorkflowRunResponse { status: &run.status, workflow_run_id: &run.workflow_run_id };
+    let success = Success::new(outcome, &output)?;
+    Ok(Success { workflow_run_id: Some(run.workflow_run_id), ..success })
 }
 
 impl CreateWorkflowRunRequest {
@@ -137,22 +143,22 @@ impl CreateWorkflowRunRequest {
 /// * [`ApiError::Validation`]: CloudWatch Logs refuses the log group's name.
 /// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: those of the AWS calls.
 async fn create_workflow_run(
-    api: &Api,
+    app: &App,
     caller: &Caller,
     request: CreateWorkflowRunRequest,
-    counts: &mut LogGroupCounts,
+    counters: &Counters,
 ) -> Result<(WorkflowRun, Outcome), ApiError> {
-    let now = (api.sources.now)();
+    let now = (app.sources.now)();
     let definition_key = definition_key(&caller.account_id, &request.workflow_definition_name);
     let log_group = request.log_group_name.clone().map(|name| (log_group_key(&name), name));
-    let run = requested_run(request, caller, now, || (api.sources.uuid)());
+    let run = requested_run(request, caller, now, || (app.sources.uuid)());
 
     // 1. Read, at once, what this process does not know. A run that exists is answered now: nothing is left behind.
-    let unknown_definition = Some(definition_key).filter(|key| !api.known_definitions.contains(key, now));
-    let mut unknown_log_group = log_group.filter(|(key, _)| !api.known_log_groups.contains(key, now));
+    let unknown_definition = Some(definition_key).filter(|key| !app.known_definitions.contains(key, now));
+    let mut unknown_log_group = log_group.filter(|(key, _)| !app.known_log_groups.contains(key, now));
     if unknown_definition.is_some() || unknown_log_group.is_some() {
         let log_group_key = unknown_log_group.as_ref().map(|(key, _)| key.as_str());
-        let found = api.store.find(&run.key(), unknown_definition.as_deref(), log_group_key, now).await?;
+        let found = app.store.find(&run.key(), unknown_definition.as_deref(), log_group_key, now).await?;
         if let Some(existing) = found.run {
             return replay(existing, &run);
         }
@@ -162,12 +168,12 @@ async fn create_workflow_run(
             if !definition.is_active() {
                 return Err(ApiError::Conflict(resource(), "The workflow definition is not active."));
             }
-            api.known_definitions.insert(key, now + DEFINITION_TIME_TO_LIVE);
+            app.known_definitions.insert(key, now + DEFINITION_TIME_TO_LIVE);
         }
         if found.log_group
             && let Some((key, _)) = unknown_log_group.take()
         {
-            api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE);
+            app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE);
         }
     }
 
@@ -175,15 +181,15 @@ async fn create_workflow_run(
     let mut new_log_group = None;
     if let Some((key, name)) = unknown_log_group {
         // If the table cannot be asked, the next CreateLogGroup decides.
-        let is_known = || async { api.store.knows_log_group(&key, now).await.unwrap_or(false) };
-        match api.log_groups.ensure(&name, is_known, counts).await? {
+        let is_known = || async { app.store.knows_log_group(&key, now).await.unwrap_or(false) };
+        match app.log_groups.ensure(&name, is_known, counters).await? {
             Ensured::ByCloudWatchLogs => new_log_group = Some(key),
-            Ensured::ByTheTable => api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
+            Ensured::ByTheTable => app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
         }
     }
 
     // 3. Commit; and beside it tell the other environments of the log group.
-    let (put, ()) = tokio::join!(api.store.put_run(&run), remember_log_group(api, caller, new_log_group, now));
+    let (put, ()) = tokio::join!(app.store.put_run(&run), remember_log_group(app, caller, new_log_group, now));
     match put? {
         Put::Created => Ok((run, Outcome::Created)),
         Put::Existing(existing) if is_own(&existing, &run) => Ok((*existing, Outcome::Created)),
@@ -237,15 +243,15 @@ fn replay(existing: WorkflowRun, requested: &WorkflowRun) -> Result<(WorkflowRun
 
 /// Keeps in mind, here and in the table, that a log group exists. That is a favour to later requests: it never fails
 /// this one.
-async fn remember_log_group(api: &Api, caller: &Caller, key: Option<String>, now: Timestamp) {
+async fn remember_log_group(app: &App, caller: &Caller, key: Option<String>, now: Timestamp) {
     let Some(key) = key else { return };
     let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-    let written = timeout(LOG_GROUP_ITEM_TIMEOUT, api.store.put_log_group(&key, expires_at)).await;
+    let written = timeout(LOG_GROUP_ITEM_TIMEOUT, app.store.put_log_group(&key, expires_at)).await;
     let failure = match written {
-        Ok(Ok(())) => return api.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
+        Ok(Ok(())) => return app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
         Ok(Err(error)) => error.detail(),
         Err(elapsed) => Some(elapsed.to_string()),
     };
     warn!(request_id = caller.request_id, detail = failure, "the log group's item was not written");
-    api.known_log_groups.insert(key, now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
+    app.known_log_groups.insert(key, now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
 }

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::app::{App, TOKEN, body};
+use crate::support::{TOKEN, TestApp, body};
 
 /// Text that survives HTTP: no control characters, but any others.
 fn text() -> impl Strategy<Value = String> {
@@ -101,7 +101,7 @@ prop_compose! {
 #[test]
 fn every_event_that_a_gateway_can_send_gets_a_documented_answer() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let app = runtime.block_on(App::start());
+    let app = runtime.block_on(TestApp::start());
     let mut statuses = std::collections::BTreeSet::new();
     let statuses_seen = std::cell::RefCell::new(&mut statuses);
     let mut runner = TestRunner::new(Config { cases: 1_000, failure_persistence: None, ..Config::default() });

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::app::App;
+use crate::support::TestApp;
 
 #[tokio::test]
 async fn null_is_the_same_as_absent() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let answer = app.put(r#"{"clientInfo": null, "modelId": null, "clientToken": null, "logGroupName": null}"#).await;
     assert_eq!(answer.failed_fields(), ["clientInfo", "modelId"]);
     let info = r#"{"compatibilityVersion": 1, "sdkVersion": null}"#;
@@ -18,7 +18,7 @@ async fn null_is_the_same_as_absent() {
 
 #[tokio::test]
 async fn members_of_the_wrong_type_fail_by_name() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for wrong in ["1", "true", "[]", r#"["m"]"#, "{}", "1.5", r#""\ud800""#] {
         let bad = format!(
             r#"{{"modelId": {wrong}, "clientToken": {wrong}, "logGroupName": {wrong},
@@ -41,7 +41,7 @@ async fn members_of_the_wrong_type_fail_by_name() {
 
 #[tokio::test]
 async fn a_compatibility_version_is_any_32_bit_integer() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for version in [i32::MIN, -1, 0, i32::MAX] {
         let info = json!({"clientInfo": {"compatibilityVersion": version}, "modelId": "m"});
         assert_eq!(app.put(info.to_string()).await.status, 201, "{version}");
@@ -50,7 +50,7 @@ async fn a_compatibility_version_is_any_32_bit_integer() {
 
 #[tokio::test]
 async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for (bad, place) in [
         (r#"{"modelId": "#, "line 1 column 12"),
         ("{\n  \"modelId\" 1}", "line 2 column 13"),
@@ -83,7 +83,7 @@ async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
 
 #[tokio::test]
 async fn members_that_stand_twice_are_refused() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let twice = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1, "compatibilityVersion": 2}}"#;
     let answer = app.put(twice).await;
     assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo"]));
@@ -93,7 +93,7 @@ async fn members_that_stand_twice_are_refused() {
 
 #[tokio::test]
 async fn unknown_members_are_ignored_whatever_they_hold() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     for unknown in [r#""\ud800""#, "1e999", &deep, r#"{"a": 1, "a": 2}"#, &format!("\"{}\"", "x".repeat(1_000_000))] {
         let info = format!(r#"{{"compatibilityVersion": 1, "unknown": {unknown}}}"#);
@@ -104,7 +104,7 @@ async fn unknown_members_are_ignored_whatever_they_hold() {
 
 #[tokio::test]
 async fn hostile_bodies_are_refused_and_leave_nothing_behind() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let million = "x".repeat(1_000_000);
     let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
     let bodies: Vec<Vec<u8>> = vec![

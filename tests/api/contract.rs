@@ -6,8 +6,8 @@ use aws_sdk_novaact::operation::RequestId as _;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
 use serde_json::json;
 
-use crate::app::{App, Item, TOKEN, body};
 use crate::embedded::{UNIDENTIFIED, put_definition};
+use crate::support::{Item, TOKEN, TestApp, body};
 
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
     item[attribute].as_s().unwrap()
@@ -15,7 +15,7 @@ fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let request = app.create("demo").client_token(TOKEN).log_group_name("/workflow-runs/demo");
     let output = request.send().await.unwrap();
     assert_eq!(output.status(), &WorkflowRunStatus::Running);
@@ -42,7 +42,7 @@ async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_run_without_a_log_group_has_none() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.create("demo").send().await.unwrap();
     assert!(!app.items("run/").await[0].contains_key("logGroupName"));
     assert_eq!(app.log_groups().await, Vec::<String>::new());
@@ -50,7 +50,7 @@ async fn a_run_without_a_log_group_has_none() {
 
 #[tokio::test]
 async fn a_log_group_that_exists_already_is_used() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let logs = aws_sdk_cloudwatchlogs::Client::new(&app.services.aws);
     logs.create_log_group().log_group_name("/workflow-runs/old").send().await.unwrap();
     app.create("demo").log_group_name("/workflow-runs/old").send().await.unwrap();
@@ -59,7 +59,7 @@ async fn a_log_group_that_exists_already_is_used() {
 
 #[tokio::test]
 async fn the_answer_is_201_with_status_and_id() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let answer = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -74,7 +74,7 @@ async fn the_answer_is_201_with_status_and_id() {
 
 #[tokio::test]
 async fn the_name_in_the_path_is_percent_decoded() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     put_definition(&app.services, UNIDENTIFIED, "my-flow", "ACTIVE").await.unwrap();
     let answer = app.send("PUT", "/workflow-definitions/my%2Dflow/workflow-runs", body(TOKEN, "a").to_string()).await;
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -87,7 +87,7 @@ async fn the_name_in_the_path_is_percent_decoded() {
 
 #[tokio::test]
 async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for (method, path) in [
         ("GET", "/workflow-definitions/demo/workflow-runs"),
         ("POST", "/workflow-definitions/demo/workflow-runs"),
@@ -106,7 +106,7 @@ async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() 
 
 #[tokio::test]
 async fn a_definition_that_does_not_exist_is_not_found() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let error = app.create("nope").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.meta().request_id().is_some());
     assert!(error.is_resource_not_found_exception(), "{error:?}");
@@ -118,7 +118,7 @@ async fn a_definition_that_does_not_exist_is_not_found() {
 
 #[tokio::test]
 async fn a_definition_that_is_not_active_conflicts() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
     let error = app.create("demo").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.is_conflict_exception(), "{error:?}");
@@ -130,7 +130,7 @@ async fn a_definition_that_is_not_active_conflicts() {
 
 #[tokio::test]
 async fn the_real_client_reads_every_member_of_a_validation_error() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let request = app.create("demo").client_token("short").model_id("").log_group_name("a b");
     let error = request.send().await.unwrap_err().into_service_error();
     let aws_sdk_novaact::operation::create_workflow_run::CreateWorkflowRunError::ValidationException(error) = error
@@ -153,7 +153,7 @@ async fn the_real_client_reads_every_member_of_a_validation_error() {
 
 #[tokio::test]
 async fn every_field_that_fails_is_named_with_its_path() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let bad = json!({
         "clientInfo": {"compatibilityVersion": 2_147_483_648_u32, "sdkVersion": ""},
         "clientToken": "-".repeat(40),

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::support::TestApp;
 
 const SAMPLES: [(&str, i64, &str); 8] = [
     ("http-create", 201, ""),
@@ -41,7 +41,7 @@ fn every_sample_event_has_a_test() {
 
 #[tokio::test]
 async fn every_sample_event_is_answered_as_its_name_says() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut in_order = SAMPLES;
     in_order.sort_by_key(|(name, ..)| *name != "rest-create");
     for (name, status, error) in in_order {
@@ -65,7 +65,7 @@ async fn every_sample_event_is_answered_as_its_name_says() {
 
 #[tokio::test]
 async fn the_same_event_delivered_twice_is_a_replay() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let event = sample("rest-create");
     let first = app.invoke(&event).await;
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
@@ -76,7 +76,7 @@ async fn the_same_event_delivered_twice_is_a_replay() {
 
 #[tokio::test]
 async fn a_stage_in_the_path_is_no_part_of_the_route() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     // API Gateway takes the stage out of the path of a REST API: there, a second one is part of another path.
     for (name, pointer, with_stage) in
         [("rest-create-without-token", "/path", 404), ("http-create-without-token", "/rawPath", 201)]
@@ -102,7 +102,7 @@ async fn a_stage_in_the_path_is_no_part_of_the_route() {
 
 #[tokio::test]
 async fn a_base64_body_is_decoded() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for name in ["rest-create-without-token", "http-create-without-token"] {
         let mut event = sample(name);
         let body = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, event["body"].as_str().unwrap());
@@ -115,7 +115,7 @@ async fn a_base64_body_is_decoded() {
 
 #[tokio::test]
 async fn a_missing_body_lacks_every_required_member() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for name in ["rest-create", "http-create"] {
         for missing in [Value::Null, json!("")] {
             let mut event = sample(name);
@@ -130,7 +130,7 @@ async fn a_missing_body_lacks_every_required_member() {
 
 #[tokio::test]
 async fn the_caller_is_who_signed_the_request_else_who_owns_the_api() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let signed_rest = "/requestContext/identity/accountId";
     let signed_http = "/requestContext/authorizer/iam/accountId";
     for (name, signed) in [("rest-create", signed_rest), ("http-create", signed_http)] {
@@ -154,7 +154,7 @@ async fn the_caller_is_who_signed_the_request_else_who_owns_the_api() {
 
 #[tokio::test]
 async fn headers_and_query_strings_do_not_matter_whatever_they_hold() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for (name, value) in [
         ("x-forwarded-proto", "https, http"),
         ("x-forwarded-proto", ""),

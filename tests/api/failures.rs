@@ -12,10 +12,11 @@ use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use workflow_runs::Sources;
+use workflow_runs::handler::handle;
 
-use crate::app::{Answer, App, Fault, TOKEN, body};
 use crate::embedded::UNIDENTIFIED;
 use crate::gateway;
+use crate::support::{Answer, Fault, TOKEN, TestApp, body};
 
 fn request() -> String {
     body(TOKEN, "/workflow-runs/demo").to_string()
@@ -35,7 +36,7 @@ fn assert_internal(answer: &Answer) {
 }
 
 /// Whatever has failed: a retry with the same token ends in one run.
-async fn assert_retry_succeeds(app: &App) {
+async fn assert_retry_succeeds(app: &TestApp) {
     assert_eq!(app.put(request()).await.status, 201);
     assert_eq!(app.items("run/").await.len(), 1);
     assert_eq!(app.log_groups().await, ["/workflow-runs/demo"]);
@@ -45,7 +46,7 @@ async fn assert_retry_succeeds(app: &App) {
 async fn throttling_by_dynamodb_is_passed_on_after_the_retries() {
     for code in ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"] {
         for operation in ["BatchGetItem", "PutItem"] {
-            let app = App::start().await;
+            let app = TestApp::start().await;
             app.fail(operation, 100, Fault::Error(400, code));
             let answer = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
             assert_throttled(&answer, "1", json!({"serviceCode": "dynamodb"}));
@@ -58,7 +59,7 @@ async fn throttling_by_dynamodb_is_passed_on_after_the_retries() {
 
 #[tokio::test]
 async fn a_moment_of_throttling_by_dynamodb_is_retried() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("BatchGetItem", 2, Fault::Error(400, "ThrottlingException"));
     app.fail("PutItem", 2, Fault::Error(400, "ProvisionedThroughputExceededException"));
     assert_retry_succeeds(&app).await;
@@ -66,11 +67,11 @@ async fn a_moment_of_throttling_by_dynamodb_is_retried() {
 
 #[tokio::test]
 async fn keys_that_were_left_unprocessed_are_asked_for_again() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("BatchGetItem", 2, Fault::Unprocessed);
     assert_retry_succeeds(&app).await;
 
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("BatchGetItem", 100, Fault::Unprocessed);
     assert_throttled(&app.put(request()).await, "1", json!({"serviceCode": "dynamodb"}));
     app.assert_nothing_left_behind().await;
@@ -78,7 +79,7 @@ async fn keys_that_were_left_unprocessed_are_asked_for_again() {
 
 #[tokio::test]
 async fn throttling_by_cloudwatch_logs_is_passed_on_when_it_lasts() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     // The function gives up after 3 seconds; the SDK's retries would be over long before, or would multiply.
     let answer = tokio::time::timeout(Duration::from_secs(10), app.put(request())).await.unwrap();
@@ -92,7 +93,7 @@ async fn throttling_by_cloudwatch_logs_is_passed_on_when_it_lasts() {
 
 #[tokio::test]
 async fn too_many_log_groups_is_passed_on_at_once() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "LimitExceededException"));
     assert_throttled(&app.put(request()).await, "60", json!({"serviceCode": "logs"}));
     app.assert_nothing_left_behind().await;
@@ -109,7 +110,7 @@ async fn a_transient_error_of_cloudwatch_logs_is_retried() {
         Fault::Cut,
         Fault::Lost,
     ] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail("CreateLogGroup", 2, how);
         assert_retry_succeeds(&app).await;
     }
@@ -117,7 +118,7 @@ async fn a_transient_error_of_cloudwatch_logs_is_retried() {
 
 #[tokio::test]
 async fn while_it_waits_it_learns_from_the_table_that_another_was_faster() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     let request = app.create("demo").log_group_name("/a").send();
     let tells = async {
@@ -141,7 +142,7 @@ async fn while_it_waits_it_learns_from_the_table_that_another_was_faster() {
 
 #[tokio::test]
 async fn an_operation_in_progress_on_the_log_group_conflicts() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "OperationAbortedException"));
     let members = json!({"resourceId": "/workflow-runs/demo", "resourceType": "log-group"});
     app.put(request()).await.assert_error(409, "ConflictException", members);
@@ -150,7 +151,7 @@ async fn an_operation_in_progress_on_the_log_group_conflicts() {
 
 #[tokio::test]
 async fn a_log_group_name_that_cloudwatch_logs_refuses_is_invalid() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "InvalidParameterException"));
     let answer = app.put(request()).await;
     assert_eq!(answer.failed_fields(), ["logGroupName"]);
@@ -162,7 +163,7 @@ async fn a_log_group_name_that_cloudwatch_logs_refuses_is_invalid() {
 #[tokio::test]
 async fn a_permission_that_the_function_lacks_is_access_denied() {
     for operation in ["BatchGetItem", "CreateLogGroup", "PutItem"] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail(operation, 100, Fault::Error(400, "AccessDeniedException"));
         app.put(request()).await.assert_error(403, "AccessDeniedException", json!({}));
         assert_eq!(app.items("run/").await, []);
@@ -185,7 +186,7 @@ async fn any_other_aws_error_is_internal() {
         ("CreateLogGroup", Fault::Error(500, "InternalFailure")),
         ("CreateLogGroup", Fault::Cut),
     ] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail(operation, 100, how);
         assert_internal(&app.put(request()).await);
         assert_eq!(app.items("run/").await, [], "{operation}");
@@ -194,7 +195,7 @@ async fn any_other_aws_error_is_internal() {
 
 #[tokio::test]
 async fn a_missing_table_is_internal_and_not_the_callers_404() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&app.services.aws);
     dynamodb.delete_table().table_name(&app.services.table_name).send().await.unwrap();
     assert_internal(&app.put(request()).await);
@@ -203,7 +204,7 @@ async fn a_missing_table_is_internal_and_not_the_callers_404() {
 
 #[tokio::test]
 async fn an_item_that_cannot_be_read_is_internal() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.put(request()).await;
     let mut run = app.items("run/").await.remove(0);
     run.remove("status");
@@ -217,7 +218,7 @@ async fn an_item_that_cannot_be_read_is_internal() {
 async fn a_hung_connection_is_not_waited_for_but_tried_again() {
     // The calls of a cold create, and one more.
     for (operation, key, calls) in [("BatchGetItem", "", 2), ("CreateLogGroup", "", 2), ("PutItem", "run/", 3)] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail_item(operation, key, 1, Fault::Hang);
         assert_retry_succeeds(&app).await;
         assert_eq!(app.calls().iter().filter(|call| *call == operation).count(), calls, "{operation}");
@@ -227,7 +228,7 @@ async fn a_hung_connection_is_not_waited_for_but_tried_again() {
 #[tokio::test]
 async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
     for operation in ["BatchGetItem", "CreateLogGroup", "PutItem"] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail(operation, 100, Fault::Hang);
         let event = json!({
             "httpMethod": "PUT",
@@ -237,7 +238,7 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
         })
         .to_string();
         let timeout = Duration::from_secs(1);
-        let invocation = gateway::invoke(Arc::clone(&app.api), event.as_bytes(), timeout);
+        let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), timeout);
         // Without a deadline it would be over after 3 seconds at the earliest.
         let in_time = Duration::from_millis(2_500);
         let response = tokio::time::timeout(in_time, invocation).await.expect("an answer in time").unwrap();
@@ -249,7 +250,7 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
 
 #[tokio::test]
 async fn a_deadline_in_the_past_is_ignored() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let event = json!({
         "httpMethod": "PUT",
         "path": "/workflow-definitions/demo/workflow-runs",
@@ -261,7 +262,7 @@ async fn a_deadline_in_the_past_is_ignored() {
     let mut context = Context::default();
     context.deadline = 600_000;
     let request = lambda_http::Request::from(request).with_lambda_context(context);
-    assert_eq!(app.api.handle(request).await.status(), 201);
+    assert_eq!(handle(&app.app, request).await.status(), 201);
 }
 
 #[tokio::test]
@@ -273,7 +274,7 @@ async fn a_panic_is_answered_and_the_next_request_works() {
         }
         Uuid::new_v4()
     };
-    let app = App::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }).await;
+    let app = TestApp::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }).await;
     let without_a_token = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
     assert_internal(&app.put(without_a_token).await);
     app.assert_nothing_left_behind().await;

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::HeaderMap;
-use workflow_runs::{Api, Sources};
+use workflow_runs::{App, Sources};
 
-use crate::app::serve;
 use crate::lambda::event;
+use crate::support::serve;
 use crate::{embedded, gateway};
 
 #[tokio::test]
@@ -19,9 +19,9 @@ async fn a_call_carries_one_short_user_agent_and_none_of_the_sdks_own() {
         "{}"
     });
     let config = embedded::config(&serve(aws).await, "workflow-runs");
-    let api = Arc::new(Api::new(config, Sources::default(), |_| ()));
+    let app = Arc::new(App::new(config, Sources::default(), |_| ()));
     let event = event(0, "demo", r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#).to_string();
-    gateway::invoke(api, event.as_bytes(), gateway::TIMEOUT).await.unwrap();
+    gateway::invoke(app, event.as_bytes(), gateway::TIMEOUT).await.unwrap();
 
     let headers = seen.lock().unwrap().remove(0);
     assert_eq!(headers["x-amz-target"], "DynamoDB_20120810.BatchGetItem");

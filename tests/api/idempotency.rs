@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use workflow_runs::Sources;
 
-use crate::app::{App, Fault, TOKEN, body};
 use crate::embedded::{SAMPLE, UNIDENTIFIED, put_definition};
+use crate::support::{Fault, TOKEN, TestApp, body};
 
 #[tokio::test]
 async fn a_replay_is_answered_with_the_run_that_is_there() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("run/").await;
     // Warm, the put's condition tells; in a fresh environment, the read.
@@ -28,7 +28,7 @@ async fn a_replay_is_answered_with_the_run_that_is_there() {
 
 #[tokio::test]
 async fn a_replay_tells_what_has_become_of_the_run() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let key = app.items("run/").await[0]["pk"].clone();
     let dynamodb = aws_sdk_dynamodb::Client::new(&app.services.aws);
@@ -43,7 +43,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
 
 #[tokio::test]
 async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behind() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for account in [UNIDENTIFIED, SAMPLE] {
         put_definition(&app.services, account, "other", "ACTIVE").await.unwrap();
     }
@@ -78,7 +78,7 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
 
 #[tokio::test]
 async fn a_replay_succeeds_when_the_definition_is_no_longer_active() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
     let other = app.other_environment(UNIDENTIFIED).await;
@@ -88,7 +88,7 @@ async fn a_replay_succeeds_when_the_definition_is_no_longer_active() {
 
 #[tokio::test]
 async fn the_real_client_reads_the_run_that_it_collides_with() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let changed = app.create("demo").client_token(TOKEN).model_id("another");
     let error = changed.send().await.unwrap_err().into_service_error();
@@ -101,7 +101,7 @@ async fn the_real_client_reads_the_run_that_it_collides_with() {
 
 #[tokio::test]
 async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let environments = [
         app.other_environment(UNIDENTIFIED).await,
         app.other_environment(UNIDENTIFIED).await,
@@ -120,7 +120,7 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
 
 #[tokio::test]
 async fn two_accounts_with_the_same_token_have_a_run_each() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let other = app.other_environment(SAMPLE).await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
@@ -130,7 +130,7 @@ async fn two_accounts_with_the_same_token_have_a_run_each() {
 
 #[tokio::test]
 async fn an_account_does_not_see_another_ones_definitions() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     put_definition(&app.services, SAMPLE, "theirs", "ACTIVE").await.unwrap();
     let mut event = json!({
         "httpMethod": "PUT",
@@ -147,7 +147,7 @@ async fn an_account_does_not_see_another_ones_definitions() {
 
 #[tokio::test]
 async fn without_a_token_every_request_is_a_run_of_its_own() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut request = body(TOKEN, "/a");
     request["clientToken"] = json!(null);
     let (first, second) = (app.put(request.to_string()).await, app.put(request.to_string()).await);
@@ -157,7 +157,7 @@ async fn without_a_token_every_request_is_a_run_of_its_own() {
 
 #[tokio::test]
 async fn a_token_is_case_sensitive() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let lower = app.put(body(TOKEN, "/a").to_string()).await;
     let upper = app.put(body(&TOKEN.to_uppercase(), "/a").to_string()).await;
     assert_ne!(lower.body["workflowRunId"], upper.body["workflowRunId"]);
@@ -165,7 +165,7 @@ async fn a_token_is_case_sensitive() {
 
 #[tokio::test]
 async fn a_put_whose_answer_was_lost_has_still_created_the_run() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for token in [Some(TOKEN), None] {
         app.fail("PutItem", 1, Fault::Lost);
         let mut request = body(TOKEN, "/a");
@@ -181,7 +181,7 @@ async fn a_different_request_conflicts_even_if_the_caller_gives_it_the_same_requ
     // API Gateway lets callers choose the request id; and at the same moment, two requests have all else in common.
     let moment = jiff::Timestamp::now();
     let sources = Sources { now: Arc::new(move || moment), ..Sources::default() };
-    let app = App::start_with(sources).await;
+    let app = TestApp::start_with(sources).await;
     for (model_id, status) in [("a", 201), ("b", 409)] {
         let mut request = body(TOKEN, "/a");
         request["modelId"] = model_id.into();

@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::{App, Fault, body, serve};
+use crate::support::{Fault, TestApp, body, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.
 struct Function {
@@ -49,7 +49,7 @@ impl Drop for Function {
 }
 
 /// Lets a process of the function answer these events, on the app's services. The proxy responses, and the log.
-pub async fn answer_events(app: &App, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
+pub async fn answer_events(app: &TestApp, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
     let expected = events.len();
     let (runtime_api, mut answers) = RuntimeApi::start(events).await;
     let mut environment = vec![
@@ -133,7 +133,7 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
         (0..8).map(|number| event(number, "demo", &body(&token(number), "/workflow-runs/demo").to_string())).collect()
     };
     for concurrency in ["1", "4"] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         let (responses, log) = answer_events(&app, events(), &[("AWS_LAMBDA_MAX_CONCURRENCY", concurrency)]).await;
         let ids: BTreeSet<_> = responses.iter().map(|response| response["body"].to_string()).collect();
         assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
@@ -147,7 +147,7 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
 #[tokio::test]
 async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
     for concurrency in [1, 8, 64] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         // If a request waited for another one, no put would be answered.
         app.fail("PutItem", concurrency, Fault::Gather(concurrency));
         let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::app::{App, Fault, TOKEN, body};
 use crate::lambda::{answer_events, event, requests};
+use crate::support::{Fault, TOKEN, TestApp, body};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";
 
@@ -19,7 +19,7 @@ fn assert_no_secret(log: &str) {
 
 #[tokio::test]
 async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let request = body(TOKEN, LOG_GROUP).to_string();
     let changed = request.replace(r#""compatibilityVersion":1"#, r#""compatibilityVersion":2"#);
     let torn = format!(r#"{{"modelId": "nova-act-latest", "clientToken": ["{TOKEN}"]"#);
@@ -62,7 +62,7 @@ async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
         ("BatchGetItem", 400, "ResourceNotFoundException", "ERROR", "internal", "dynamodb:BatchGetItem"),
         ("BatchGetItem", 400, "ThrottlingException", "WARN", "throttled", "dynamodb:BatchGetItem"),
     ] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         app.fail(operation, 100, Fault::Error(status, code));
         let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
         let (_, log) = answer_events(&app, events, &[]).await;
@@ -77,7 +77,7 @@ async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
 
 #[tokio::test]
 async fn no_level_makes_the_log_repeat_a_secret() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let request = body(TOKEN, LOG_GROUP).to_string();
     let events = vec![event(0, "demo", &request), event(1, "demo", &request)];
     let (_, log) = answer_events(&app, events, &[("RUST_LOG", "trace")]).await;
@@ -111,7 +111,7 @@ fn metrics(line: &Value) -> BTreeMap<&str, (Vec<&str>, f64, &str)> {
 
 #[tokio::test]
 async fn the_line_of_a_request_is_its_metrics() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 2, Fault::Error(400, "ThrottlingException"));
     let first = body(TOKEN, LOG_GROUP).to_string();
     let warm = body(&TOKEN.replace('0', "1"), LOG_GROUP).to_string();
@@ -136,7 +136,7 @@ async fn the_line_of_a_request_is_its_metrics() {
 
 #[tokio::test]
 async fn throttled_calls_count_although_the_request_fails() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
     let (_, log) = answer_events(&app, events, &[]).await;
@@ -148,7 +148,7 @@ async fn throttled_calls_count_although_the_request_fails() {
 #[tokio::test]
 async fn no_filter_hides_a_request() {
     for filter in ["off", "error", "", "workflow_runs=loud"] {
-        let app = App::start().await;
+        let app = TestApp::start().await;
         let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
         let (_, log) = answer_events(&app, events, &[("RUST_LOG", filter)]).await;
         assert_eq!(requests(&log).len(), 1, "{log}");
@@ -159,7 +159,7 @@ async fn no_filter_hides_a_request() {
 /// What the log of a million creates costs follows from this.
 #[tokio::test]
 async fn the_line_of_a_create_is_less_than_a_kilobyte() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let token = |number| format!("5f0d3f6a-7a64-4a3e-9d0e-{number:012}");
     let mut events: Vec<_> = (0..2).map(|n| event(n, "demo", &body(&token(n), LOG_GROUP).to_string())).collect();
     for event in &mut events {

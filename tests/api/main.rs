@@ -8,7 +8,6 @@ mod embedded;
 mod gateway;
 
 mod any_event;
-mod app;
 mod bodies;
 mod constraints;
 mod contract;
@@ -19,4 +18,5 @@ mod idempotency;
 mod lambda;
 mod logs;
 mod simulation;
+mod support;
 mod template;

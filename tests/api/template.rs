@@ -11,9 +11,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
-use crate::app::{App, Fault, TOKEN, body, client, serve};
 use crate::gateway::TIMEOUT;
 use crate::lambda::{answer_events, event, requests};
+use crate::support::{Fault, TOKEN, TestApp, body, client, serve};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
 
@@ -163,7 +163,7 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
         statement
     };
 
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_eq!(app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await.status, 201);
     let calls: BTreeSet<String> = app.calls().into_iter().collect();
     assert_eq!(calls.iter().collect::<Vec<_>>(), ["BatchGetItem", "CreateLogGroup", "PutItem"]);
@@ -193,7 +193,7 @@ async fn the_table_is_the_one_that_the_function_works_on_and_it_is_kept() {
     let table = template()["Resources"]["WorkflowRunsTable"].take();
     assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&json!("Retain"), &json!("Retain")));
     let table = &table["Properties"];
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_eq!(app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await.status, 201);
     let known_log_group = app.items("log-group/").await.remove(0);
     let [key] = table["KeySchema"].as_array().unwrap().as_slice() else { panic!("{table}") };
@@ -260,7 +260,7 @@ fn on_the_dashboard() -> BTreeSet<Metric> {
 
 #[tokio::test]
 async fn the_alarms_and_the_dashboard_look_at_metrics_that_the_function_has() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "ThrottlingException"));
     let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
     let line = requests(&log).remove(0);

@@ -7,16 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use workflow_runs::{Api, Sources};
+use workflow_runs::handler::handle;
+use workflow_runs::{App, Sources};
 
 use super::aws::{JOURNAL, Journal, Services, TABLE_NAME};
 use super::network::{Connector, Death, Network};
-use crate::app::own_region;
 use crate::embedded;
+use crate::support::own_region;
 
 /// One process of the function.
 pub struct Environment {
-    api: Api,
+    app: App,
     /// The function's time-out.
     timeout: Duration,
     services: Arc<Services>,
@@ -43,7 +44,7 @@ impl Environment {
         let clock = Arc::clone(services);
         let sources =
             Sources { now: Arc::new(move || now(&clock)), uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))) };
-        Self { api: Api::new(config, sources, |_| ()), timeout, services: Arc::clone(services), death }
+        Self { app: App::new(config, sources, |_| ()), timeout, services: Arc::clone(services), death }
     }
 
     /// Invokes the function. `None` if the environment dies: the gateway's 502.
@@ -67,7 +68,7 @@ impl Environment {
         let answer = tokio::select! {
             biased;
             () = self.death.happens() => None,
-            response = JOURNAL.scope(Arc::clone(&journal), self.api.handle(request)) => Some(response),
+            response = JOURNAL.scope(Arc::clone(&journal), handle(&self.app, request)) => Some(response),
         };
         let journal = std::mem::take(&mut *journal.lock().unwrap());
         let answer = answer.map(|response| Answer {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::aws::log_groups::LogGroups;
 use crate::cache::Cache;
 use crate::config::Config;
-use crate::log_groups::LogGroups;
 use crate::request_log::RequestLog;
 use crate::store::Store;
 
 /// The API: its clients, and what they have learnt. One serves all requests of a process, several at once.
-pub struct Api {
+pub struct App {
     pub(crate) store: Store,
     pub(crate) log_groups: LogGroups,
     /// The keys of definitions that were there and active.
@@ -40,7 +40,7 @@ impl Default for Sources {
     }
 }
 
-impl Api {
+impl App {
     /// Makes the clients. No call is made yet. `log` is where the requests' lines go.
     #[must_use]
     pub fn new(config: Config, sources: Sources, log: fn(&[u8])) -> Self {

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::http::{
 /// Left alone, the AWS SDK makes three connectors for two clients, and each parses the system's trust roots. And its TLS
 /// is rustls with AWS-LC, which gathers entropy from CPU jitter before the first handshake: it takes several times as
 /// long as everything else in a cold start. rustls with ring does not, and is smaller.
-pub fn new(timeouts: &TimeoutConfig) -> SharedHttpClient {
+pub fn http_client(timeouts: &TimeoutConfig) -> SharedHttpClient {
     let mut settings = HttpConnectorSettings::builder();
     settings.set_connect_timeout(timeouts.connect_timeout());
     settings.set_read_timeout(timeouts.read_timeout());

@@ -1,4 +1,4 @@
-//! From the event of API Gateway to a call: who calls, what, and how long there is to answer.
+//! From API Gateway's event to an [`ApiRequest`]: who calls, what, and how long there is to answer.
 
 use std::time::Duration;
 
@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
+use percent_encoding::percent_decode_str;
+
+use crate::metrics::Counters;
 
 /// The account of a caller whom nobody has identified.
 const NO_ACCOUNT: &str = "000000000000";
 
 /// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
-pub struct Call {
+pub struct ApiRequest {
     /// Who calls.
     pub caller: Caller,
     /// Lambda's own id of the request.
@@ -29,6 +32,8 @@ pub struct Call {
     pub arrived_at: Timestamp,
     /// The time until Lambda ends the invocation; [`Duration::MAX`], if nobody has said when.
     pub time_left: Duration,
+    /// What is counted on the way.
+    pub counters: Counters,
 }
 
 /// Who makes a request, and which one it is.
@@ -39,7 +44,7 @@ pub struct Caller {
     pub request_id: String,
 }
 
-impl Call {
+impl ApiRequest {
     /// Reads a request that arrived at this time.
     pub fn new(request: Request, arrived_at: Timestamp) -> Self {
         let (signed_by, context_account, request_id, stage) = match request.request_context_ref() {
@@ -72,6 +77,7 @@ impl Call {
             arrived_at,
             time_left: lambda.and_then(|context| time_left(context.deadline, arrived_at)).unwrap_or(Duration::MAX),
             body: request.into_body(),
+            counters: Counters::default(),
         }
     }
 
@@ -92,4 +98,67 @@ fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
 /// A gateway leaves some members out and some empty.
 fn non_empty(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
+}
+
+/// The parameters in a path, by name.
+#[derive(Default)]
+pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> PathParameters<'a> {
+    /// The parameters of a path that a template matches.
+    pub fn of(template: &'static str, path: &'a str) -> Option<Self> {
+        let mut parameters = Vec::new();
+        let mut segments = path.split('/');
+        for expected in template.split('/') {
+            let segment = segments.next()?;
+            match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+                Some(name) => parameters.push((name, segment)),
+                None if expected == segment => {}
+                None => return None,
+            }
+        }
+        segments.next().is_none().then_some(Self(parameters))
+    }
+
+    /// The parameter's value, percent-decoded; empty, if the path has no such parameter.
+    pub fn get(&self, name: &str) -> String {
+        let encoded = self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value);
+        percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
+
+    fn name_in(path: &str) -> Option<String> {
+        PathParameters::of(TEMPLATE, path).map(|parameters| parameters.get("workflowDefinitionName"))
+    }
+
+    #[test]
+    fn a_parameter_is_one_segment_and_is_decoded() {
+        for (segment, name) in [("demo", "demo"), ("my%2Dflow", "my-flow"), ("a%2Fb", "a/b"), ("", ""), ("..", "..")] {
+            assert_eq!(name_in(&format!("/workflow-definitions/{segment}/workflow-runs")).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn any_other_path_is_no_route() {
+        for path in [
+            "",
+            "/",
+            "/workflow-definitions",
+            "/workflow-definitions/demo",
+            "/workflow-definitions/demo/workflow-runs/",
+            "/workflow-definitions/demo/workflow-runs/id",
+            "/workflow-definitions/a/b/workflow-runs",
+            "/v1/workflow-definitions/demo/workflow-runs",
+            "workflow-definitions/demo/workflow-runs",
+            "/Workflow-Definitions/demo/workflow-runs",
+        ] {
+            assert_eq!(name_in(path), None, "{path}");
+        }
+    }
 }

@@ -21,7 +21,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use workflow_runs::{Api, Config, Sources};
+use workflow_runs::{App, Config, Sources};
 
 use crate::embedded::{self, Embedded, UNIDENTIFIED};
 use crate::gateway;
@@ -32,11 +32,11 @@ pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
 pub type Item = HashMap<String, AttributeValue>;
 
 /// A server, as one environment of the function behind one gateway, and the services it uses.
-pub struct App {
+pub struct TestApp {
     /// Where the server is.
     pub url: String,
     /// The function.
-    pub api: Arc<Api>,
+    pub app: Arc<App>,
     /// The services, unobserved.
     pub services: Config,
     /// The services, as the function sees them.
@@ -72,7 +72,7 @@ pub enum Fault {
     Unprocessed,
 }
 
-impl App {
+impl TestApp {
     /// A server with a definition `demo` in [`UNIDENTIFIED`] and [`embedded::SAMPLE`].
     pub async fn start() -> Self {
         Self::start_with(Sources::default()).await
@@ -89,16 +89,16 @@ impl App {
         let quick = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
         spied.aws = spied.aws.into_builder().retry_config(quick).region(own_region()).build();
 
-        let api = Arc::new(Api::new(spied.clone(), sources, |_| ()));
-        let url = serve(gateway::router(Arc::clone(&api), UNIDENTIFIED)).await;
-        Self { url, api, services, spied, spy }
+        let app = Arc::new(App::new(spied.clone(), sources, |_| ()));
+        let url = serve(gateway::router(Arc::clone(&app), UNIDENTIFIED)).await;
+        Self { url, app, services, spied, spy }
     }
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
     pub async fn other_environment(&self, account_id: &'static str) -> Self {
-        let api = Arc::new(Api::new(self.spied.clone(), Sources::default(), |_| ()));
-        let url = serve(gateway::router(Arc::clone(&api), account_id)).await;
-        Self { url, api, services: self.services.clone(), spy: self.spy.clone(), spied: self.spied.clone() }
+        let app = Arc::new(App::new(self.spied.clone(), Sources::default(), |_| ()));
+        let url = serve(gateway::router(Arc::clone(&app), account_id)).await;
+        Self { url, app, services: self.services.clone(), spy: self.spy.clone(), spied: self.spied.clone() }
     }
 
     /// The real client's smallest request. The client adds a random client token.
@@ -122,7 +122,7 @@ impl App {
 
     /// Invokes the function with an event, and returns the proxy response.
     pub async fn invoke(&self, event: &Value) -> Value {
-        gateway::invoke(Arc::clone(&self.api), event.to_string().as_bytes(), gateway::TIMEOUT).await.unwrap()
+        gateway::invoke(Arc::clone(&self.app), event.to_string().as_bytes(), gateway::TIMEOUT).await.unwrap()
     }
 
     /// Breaks calls to come.

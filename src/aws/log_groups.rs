@@ -10,9 +10,10 @@ use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError;
 use tokio::time::{sleep, timeout};
 
-use crate::error::{ApiError, FailedCall, Resource, Throttled, ValidationExceptionField};
+use super::FailedCall;
+use crate::error::{ApiError, Limit, Resource, ValidationExceptionField};
+use crate::metrics::Counters;
 use crate::model::{LogGroupName, Violation};
-use crate::request_log::LogGroupCounts;
 
 const ACTION: &str = "logs:CreateLogGroup";
 
@@ -57,7 +58,7 @@ impl LogGroups {
         &self,
         name: &LogGroupName,
         is_known: impl Fn() -> F,
-        counts: &mut LogGroupCounts,
+        counters: &Counters,
     ) -> Result<Ensured, ApiError>
     where
         F: Future<Output = bool>,
@@ -68,7 +69,7 @@ impl LogGroups {
             loop {
                 match self.client.create_log_group().log_group_name(name.as_str()).send().await {
                     Ok(_) => {
-                        counts.log_groups_created += 1;
+                        counters.log_group_created();
                         return Ok(Ensured::ByCloudWatchLogs);
                     }
                     Err(error) => match error.as_service_error() {
@@ -76,7 +77,9 @@ impl LogGroups {
                             return Ok(Ensured::ByCloudWatchLogs);
                         }
                         _ if is_transient(&error) => {
-                            counts.create_log_group_throttles += u32::from(is_throttling(&error));
+                            if is_throttling(&error) {
+                                counters.create_log_group_throttled();
+                            }
                             last_failure = Some(error);
                         }
                         _ => return Err(error),
@@ -120,7 +123,7 @@ fn is_throttling(error: &SdkError<CreateLogGroupError>) -> bool {
 fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiError {
     match error.as_service_error() {
         Some(CreateLogGroupError::LimitExceededException(_)) => {
-            ApiError::Throttling(Throttled::LogGroupCount, FailedCall::boxed(ACTION, error))
+            ApiError::Throttling(Limit::LogGroupCount, FailedCall::boxed(ACTION, error))
         }
         Some(CreateLogGroupError::InvalidParameterException(_)) => {
             let field = ValidationExceptionField::new("logGroupName", &Violation::RefusedByCloudWatchLogs);
@@ -130,9 +133,7 @@ fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiErro
             Resource::LogGroup(name.as_str().to_owned()),
             "Another operation on the log group is in progress.",
         ),
-        _ if is_throttling(&error) => {
-            ApiError::Throttling(Throttled::CreateLogGroupRate, FailedCall::boxed(ACTION, error))
-        }
-        _ => ApiError::from_aws(ACTION, error),
+        _ if is_throttling(&error) => ApiError::Throttling(Limit::CreateLogGroupRate, FailedCall::boxed(ACTION, error)),
+        _ => super::failure(ACTION, error),
     }
 }

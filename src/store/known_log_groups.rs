@@ -1,0 +1,50 @@
+//! Log groups that are known to exist, so that no other environment has to ask CloudWatch Logs.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{PUT_ITEM, Store, failure, item, take};
+use crate::error::ApiError;
+use crate::model::LogGroupName;
+
+/// A log group that was there when the item was written.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownLogGroup {
+    /// Epoch seconds. From then on the item counts as absent: DynamoDB may delete it days later.
+    expires_at: i64,
+}
+
+impl KnownLogGroup {
+    /// Whether the item is there and has not expired.
+    pub fn is_current(item: Option<Self>, now: Timestamp) -> bool {
+        item.is_some_and(|known| known.expires_at > now.as_second())
+    }
+}
+
+/// The key of a log group's item. Log groups belong to the function's account, whoever calls.
+#[must_use]
+pub fn log_group_key(name: &LogGroupName) -> String {
+    format!("log-group/{}", name.as_str())
+}
+
+impl Store {
+    /// Whether the log group is known to exist.
+    ///
+    /// # Errors
+    /// Those of [`Store::find`].
+    pub async fn knows_log_group(&self, key: &str, now: Timestamp) -> Result<bool, ApiError> {
+        let mut items = self.batch_get([key].into_iter()).await?;
+        Ok(KnownLogGroup::is_current(take(&mut items, Some(key))?, now))
+    }
+
+    /// Remembers, for every environment, that a log group exists.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn put_log_group(&self, key: &str, expires_at: Timestamp) -> Result<(), ApiError> {
+        let known = KnownLogGroup { expires_at: expires_at.as_second() };
+        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item(key, &known)?));
+        put.send().await.map(drop).map_err(|error| failure(PUT_ITEM, error))
+    }
+}
