@@ -1,4 +1,4 @@
-//! Starts a run with `aws-sdk-novaact`, through API Gateway.
+//! The life of a run with `aws-sdk-novaact`, through API Gateway.
 //!
 //! API Gateway wants requests signed for the service `execute-api`; the client would sign for `nova-act`. The endpoint
 //! tells it otherwise.
@@ -9,17 +9,35 @@ use std::collections::HashMap;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_novaact::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-use aws_sdk_novaact::types::ClientInfo;
+use aws_sdk_novaact::types::{ClientInfo, WorkflowRunStatus};
 use aws_sdk_novaact::{Client, Config};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-/// Starts a run of a workflow definition.
+/// Starts, ends and lists runs of a workflow definition.
 #[derive(Parser)]
 struct Arguments {
     /// The endpoint of the API, with its stage.
     endpoint: String,
     /// The name of the workflow definition.
     definition: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Starts a run and prints its id.
+    Start,
+    /// Ends a run.
+    End {
+        /// The id of the run.
+        run: String,
+        /// `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+        #[arg(default_value = "SUCCEEDED")]
+        status: WorkflowRunStatus,
+    },
+    /// Lists all runs, the newest first.
+    List,
 }
 
 /// An endpoint behind API Gateway.
@@ -41,16 +59,33 @@ impl ResolveEndpoint for ApiGateway {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let Arguments { endpoint, definition } = Arguments::parse();
+    let Arguments { endpoint, definition, action } = Arguments::parse();
     let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let config = Config::from(&shared).to_builder().endpoint_resolver(ApiGateway { url: endpoint }).build();
-    let run = Client::from_conf(config)
-        .create_workflow_run()
-        .workflow_definition_name(definition)
-        .model_id("nova-act-latest")
-        .client_info(ClientInfo::builder().compatibility_version(1).build()?)
-        .send()
-        .await?;
-    println!("{} {}", run.workflow_run_id, run.status);
+    let client = Client::from_conf(config);
+    match action {
+        Action::Start => {
+            let run = client
+                .create_workflow_run()
+                .workflow_definition_name(definition)
+                .model_id("nova-act-latest")
+                .client_info(ClientInfo::builder().compatibility_version(1).build()?)
+                .send()
+                .await?;
+            println!("{}", run.workflow_run_id);
+        }
+        Action::End { run, status } => {
+            let update = client.update_workflow_run().workflow_definition_name(definition);
+            update.workflow_run_id(run).status(status).send().await?;
+        }
+        Action::List => {
+            let list = client.list_workflow_runs().workflow_definition_name(definition);
+            let mut runs = list.into_paginator().items().send();
+            while let Some(run) = runs.next().await {
+                let run = run?;
+                println!("{} {} {}", run.workflow_run_id, run.started_at, run.status);
+            }
+        }
+    }
     Ok(())
 }

@@ -1,27 +1,35 @@
-//! What the operations work with.
+//! What the operations work with: clients, caches, clock and ids.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::aws::log_groups::LogGroups;
 use crate::cache::Cache;
 use crate::config::Config;
+use crate::error::{ApiError, Resource};
+use crate::model::{Arns, DateTime, RunTimeout, WorkflowDefinitionName};
 use crate::request_log::RequestLog;
-use crate::store::Store;
+use crate::store::{Store, WorkflowDefinition, definition_key};
 
-/// The API: its clients, and what they have learnt. One serves all requests of a process, several at once.
+/// How long a definition stays cached, and so how long a deleted one can still start runs.
+const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The function: its clients, and what they have learnt. One serves all requests of a process, several at once.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) log_groups: LogGroups,
-    /// The keys of definitions that were there and active.
-    pub(crate) known_definitions: Cache,
-    /// The keys of log groups that were there.
-    pub(crate) known_log_groups: Cache,
+    /// The `definitionId` of definitions that were read as `ACTIVE`, by their keys.
+    pub(crate) known_definitions: Cache<String>,
+    /// The keys of log groups that exist.
+    pub(crate) known_log_groups: Cache<()>,
+    pub(crate) arns: Arns,
+    pub(crate) run_timeout: RunTimeout,
+    pub(crate) unsigned_account_id: Option<String>,
     pub(crate) request_log: RequestLog,
-    pub(crate) sources: Sources,
+    sources: Sources,
 }
 
 /// Where time and randomness come from, so that tests can decide them. (Jitter is drawn from `fastrand`, which can be
@@ -41,18 +49,75 @@ impl Default for Sources {
 }
 
 impl App {
-    /// Makes the clients. No call is made yet. `log` is where the requests' lines go.
+    /// Makes the clients. No call is made yet. `log` receives the requests' lines.
     #[must_use]
     pub fn new(config: Config, sources: Sources, log: fn(&[u8])) -> Self {
         /// At a few hundred bytes each, both caches together stay below a megabyte.
         const KEYS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
         Self {
-            log_groups: LogGroups::new(&config.aws),
+            log_groups: LogGroups::new(&config.aws, config.run_log_retention_days),
+            arns: Arns::new(config.aws.region().map_or("us-east-1", AsRef::as_ref)),
             store: Store::new(&config.aws, config.table_name),
+            run_timeout: config.run_timeout,
+            unsigned_account_id: config.unsigned_account_id,
             request_log: RequestLog::new(config.function_name, log),
             known_definitions: Cache::new(KEYS),
             known_log_groups: Cache::new(KEYS),
             sources,
         }
+    }
+
+    /// The wall clock's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.sources.now)()
+    }
+
+    /// The wall clock's time, as the API has it.
+    pub(crate) fn date_time(&self) -> DateTime {
+        DateTime::new(self.now())
+    }
+
+    /// A UUID that nobody can guess.
+    pub(crate) fn uuid(&self) -> Uuid {
+        (self.sources.uuid)()
+    }
+
+    /// The `definitionId` of a definition that exists: a known one, or else one that is read.
+    ///
+    /// # Errors
+    /// [`ApiError::ResourceNotFound`] if it does not exist, or is gone; those of the call.
+    pub(crate) async fn definition_id(
+        &self,
+        account_id: &str,
+        name: &WorkflowDefinitionName,
+    ) -> Result<String, ApiError> {
+        let key = definition_key(account_id, name);
+        let now = self.now();
+        if let Some(definition_id) = self.known_definitions.get(&key, now) {
+            return Ok(definition_id);
+        }
+        let definition = self.store.get_definition(&key, now).await?;
+        self.existing_definition(definition, name, key, now).map(|definition| definition.definition_id)
+    }
+
+    /// A definition that was read, if it exists and is not gone. One that is `ACTIVE` is known from now on: for a minute
+    /// from `now`, which is when the read was sent.
+    ///
+    /// # Errors
+    /// [`ApiError::ResourceNotFound`]
+    pub(crate) fn existing_definition(
+        &self,
+        found: Option<WorkflowDefinition>,
+        name: &WorkflowDefinitionName,
+        key: String,
+        now: Timestamp,
+    ) -> Result<WorkflowDefinition, ApiError> {
+        let definition = found.filter(|definition| !definition.is_gone(now));
+        let definition = definition
+            .ok_or_else(|| ApiError::ResourceNotFound(Resource::WorkflowDefinition(name.as_str().to_owned())))?;
+        if definition.is_active() {
+            self.known_definitions.insert(key, definition.definition_id.clone(), now + DEFINITION_TIME_TO_LIVE);
+        }
+        Ok(definition)
     }
 }

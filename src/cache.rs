@@ -1,33 +1,40 @@
 //! What this process has learnt and need not ask again for a while.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use lru::LruCache;
 
-/// A bounded set of keys, each of which is forgotten at its time.
+/// A bounded map of keys, each of which is forgotten at its time.
 ///
 /// Time is the wall clock's: a monotonic clock may stand still while Lambda has the environment frozen.
-pub struct Cache(Mutex<LruCache<String, Timestamp>>);
+pub struct Cache<V>(Mutex<LruCache<String, (V, Timestamp)>>);
 
-impl Cache {
+impl<V: Clone> Cache<V> {
     /// A cache of up to `capacity` keys. Beyond that, the least recently used one goes.
     #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self(Mutex::new(LruCache::sparse(capacity)))
     }
 
-    /// Whether the key is there and its time has not come.
-    pub fn contains(&self, key: &str, now: Timestamp) -> bool {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.get(key).is_some_and(|until| now < *until)
+    /// The value of the key, if it is there and its time has not come.
+    pub fn get(&self, key: &str, now: Timestamp) -> Option<V> {
+        self.keys().get(key).filter(|(_, until)| now < *until).map(|(value, _)| value.clone())
     }
 
     /// Keeps a key until its time.
-    pub fn insert(&self, key: String, until: Timestamp) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.put(key, until);
+    pub fn insert(&self, key: String, value: V, until: Timestamp) {
+        self.keys().put(key, (value, until));
+    }
+
+    /// Forgets a key.
+    pub fn remove(&self, key: &str) {
+        self.keys().pop(key);
+    }
+
+    fn keys(&self) -> MutexGuard<'_, LruCache<String, (V, Timestamp)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,23 +47,25 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_forgotten_at_its_time() {
+    fn a_key_is_forgotten_at_its_time_or_when_it_is_removed() {
         let cache = Cache::new(NonZeroUsize::MIN);
-        cache.insert("a".into(), at(160));
-        assert!(cache.contains("a", at(159)));
-        assert!(!cache.contains("a", at(160)));
-        assert!(!cache.contains("b", at(100)));
+        cache.insert("a".into(), 1, at(160));
+        assert_eq!(cache.get("a", at(159)), Some(1));
+        assert_eq!(cache.get("a", at(160)), None);
+        assert_eq!(cache.get("b", at(100)), None);
+        cache.remove("a");
+        assert_eq!(cache.get("a", at(159)), None);
     }
 
     #[test]
     fn the_least_recently_used_key_makes_room() {
         let cache = Cache::new(NonZeroUsize::new(2).unwrap());
         for key in ["a", "b"] {
-            cache.insert(key.into(), at(60));
+            cache.insert(key.into(), (), at(60));
         }
-        assert!(cache.contains("a", at(1)));
-        cache.insert("c".into(), at(60));
-        assert!(cache.contains("a", at(3)) && cache.contains("c", at(3)));
-        assert!(!cache.contains("b", at(3)));
+        assert!(cache.get("a", at(1)).is_some());
+        cache.insert("c".into(), (), at(60));
+        assert!(cache.get("a", at(3)).is_some() && cache.get("c", at(3)).is_some());
+        assert!(cache.get("b", at(3)).is_none());
     }
 }

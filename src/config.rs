@@ -5,7 +5,10 @@ use std::{env, fmt, time::Duration};
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 
+use jiff::SignedDuration;
+
 use crate::aws::http_client;
+use crate::model::RunTimeout;
 
 /// What the function needs to know before its first request.
 #[derive(Clone, Debug)]
@@ -14,17 +17,38 @@ pub struct Config {
     pub table_name: String,
     /// The function's name, from `AWS_LAMBDA_FUNCTION_NAME`: a dimension of its metrics.
     pub function_name: String,
+    /// The AWS account to which requests belong that nobody has signed, from `UNSIGNED_ACCOUNT_ID`: for emulators. Without
+    /// it such requests are refused.
+    pub unsigned_account_id: Option<String>,
+    /// How many days the log groups of runs keep their events, from `RUN_LOG_RETENTION_DAYS`. Without it, nothing sets
+    /// their retention.
+    pub run_log_retention_days: Option<i32>,
+    /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it, for ever.
+    pub run_timeout: RunTimeout,
     /// Region, credentials, endpoints, time-outs: what both AWS clients share.
     pub aws: SdkConfig,
 }
 
 impl Config {
-    /// Reads `TABLE_NAME`, `AWS_REGION`, and what the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
+    /// A configuration with this table and nothing that is optional.
+    #[must_use]
+    pub fn new(table_name: impl Into<String>, function_name: impl Into<String>, aws: SdkConfig) -> Self {
+        Self {
+            table_name: table_name.into(),
+            function_name: function_name.into(),
+            unsigned_account_id: None,
+            run_log_retention_days: None,
+            run_timeout: RunTimeout::default(),
+            aws,
+        }
+    }
+
+    /// Reads the variables above, `AWS_REGION`, and what the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
     ///
     /// The rest is Lambda's, or that of `cargo lambda watch`: without it, the Lambda runtime would panic.
     ///
     /// # Errors
-    /// Names the variable that is missing or empty.
+    /// Names the variable that is missing, empty or not valid.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let required = |variable| required(variable, env::var(variable).ok());
         for variable in ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"] {
@@ -33,6 +57,11 @@ impl Config {
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME")?;
         let table_name = required("TABLE_NAME")?;
         let region = Region::new(required("AWS_REGION")?);
+        let unsigned_account_id = optional("UNSIGNED_ACCOUNT_ID", "is not an AWS account ID of 12 digits", account_id)?;
+        let retention = "is not a number of days that CloudWatch Logs accepts as a retention";
+        let run_log_retention_days = optional("RUN_LOG_RETENTION_DAYS", retention, retention_days)?;
+        let run_timeout =
+            optional("RUN_TIMEOUT_HOURS", "is not a whole number of hours from 1 to 8760", timeout_hours)?;
         let timeouts = timeouts();
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&timeouts))
@@ -42,7 +71,12 @@ impl Config {
         if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
             aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());
         }
-        Ok(Self { table_name, function_name, aws: aws.load().await })
+        Ok(Self {
+            unsigned_account_id,
+            run_log_retention_days,
+            run_timeout: RunTimeout(run_timeout),
+            ..Self::new(table_name, function_name, aws.load().await)
+        })
     }
 }
 
@@ -68,18 +102,48 @@ pub fn timeouts() -> TimeoutConfig {
 }
 
 fn required(variable: &'static str, value: Option<String>) -> Result<String, ConfigError> {
-    value.filter(|value| !value.is_empty()).ok_or(ConfigError { variable })
+    value.filter(|value| !value.is_empty()).ok_or(ConfigError { variable, problem: "is missing or empty" })
 }
 
-/// A variable of the environment that is not set, or empty.
+/// The value of a variable that may be absent or empty; `problem` says what is wrong with one that does not parse.
+fn optional<T>(
+    variable: &'static str,
+    problem: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, ConfigError> {
+    match env::var(variable).ok().filter(|value| !value.is_empty()) {
+        Some(value) => parse(&value).map(Some).ok_or(ConfigError { variable, problem }),
+        None => Ok(None),
+    }
+}
+
+fn account_id(value: &str) -> Option<String> {
+    let is_account_id = value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit());
+    is_account_id.then(|| value.to_owned())
+}
+
+/// The retentions that CloudWatch Logs accepts, in days: the API reference of `PutRetentionPolicy`.
+const RETENTION_DAYS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+fn retention_days(value: &str) -> Option<i32> {
+    value.parse().ok().filter(|days| RETENTION_DAYS.contains(days))
+}
+
+fn timeout_hours(value: &str) -> Option<SignedDuration> {
+    value.parse().ok().filter(|hours| (1..=8_760).contains(hours)).map(SignedDuration::from_hours)
+}
+
+/// A variable of the environment that is missing, empty or not valid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,
+    problem: &'static str,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the environment variable {} is not set or empty", self.variable)
+        write!(f, "the environment variable {} {}", self.variable, self.problem)
     }
 }
 
@@ -93,8 +157,31 @@ mod tests {
     fn a_variable_that_is_missing_or_empty_is_named() {
         for value in [None, Some(String::new())] {
             let error = required("TABLE_NAME", value).unwrap_err();
-            assert_eq!(error.to_string(), "the environment variable TABLE_NAME is not set or empty");
+            assert_eq!(error.to_string(), "the environment variable TABLE_NAME is missing or empty");
         }
         assert_eq!(required("TABLE_NAME", Some("runs".into())), Ok("runs".into()));
+    }
+
+    #[test]
+    fn an_account_id_has_12_digits() {
+        assert_eq!(account_id("000000000000"), Some("000000000000".into()));
+        for bad in ["00000000000", "0000000000000", "00000000000a", "            ", "\u{661}23456"] {
+            assert_eq!(account_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_retention_is_one_that_cloudwatch_logs_accepts() {
+        for (value, days) in [("1", Some(1)), ("3653", Some(3653)), ("0", None), ("2", None), ("-1", None), ("x", None)]
+        {
+            assert_eq!(retention_days(value), days, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_at_least_an_hour_and_at_most_a_year() {
+        for (value, hours) in [("1", Some(1)), ("8760", Some(8760)), ("0", None), ("8761", None), ("1.5", None)] {
+            assert_eq!(timeout_hours(value), hours.map(SignedDuration::from_hours), "{value}");
+        }
     }
 }

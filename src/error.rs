@@ -17,10 +17,12 @@ pub enum ApiError {
     Validation {
         /// A sentence about all that is wrong.
         message: String,
+        /// Why.
+        reason: ValidationExceptionReason,
         /// Every field that failed.
         field_list: Vec<ValidationExceptionField>,
     },
-    /// The function's role may not make an AWS call.
+    /// Nobody has signed the request, or the function's role may not make an AWS call.
     AccessDenied(Cause),
     /// A resource of the request does not exist.
     ResourceNotFound(Resource),
@@ -56,6 +58,15 @@ pub enum Limit {
     LogGroupCount,
 }
 
+/// Why a request is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ValidationExceptionReason {
+    /// Fields break their constraints.
+    FieldValidationFailed,
+    /// The status exists, and a client may not set it.
+    InvalidStatus,
+}
+
 /// A field that failed validation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ValidationExceptionField {
@@ -65,51 +76,52 @@ pub struct ValidationExceptionField {
     pub message: String,
 }
 
-impl ValidationExceptionField {
-    /// A field and the constraint that it breaks. The value is not repeated.
-    #[must_use]
-    pub fn new(name: &str, violation: &Violation) -> Self {
-        Self { name: name.to_owned(), message: violation.to_string() }
-    }
-}
-
 impl ApiError {
     /// All fields that failed, and what was wrong with the body as a whole.
     #[must_use]
-    pub fn validation(unreadable_body: Option<String>, field_list: Vec<ValidationExceptionField>) -> Self {
-        let fields = field_list
+    pub fn validation(unreadable_body: Option<String>, failed: &[(String, Violation)]) -> Self {
+        let fields = failed
             .iter()
-            .map(|field| format!("Value at '{}' failed to satisfy constraint: {}", field.name, field.message));
+            .map(|(name, violation)| format!("Value at '{name}' failed to satisfy constraint: {violation}"));
         let problems: Vec<String> = unreadable_body.into_iter().chain(fields).collect();
         let errors = if problems.len() == 1 { "error" } else { "errors" };
         let message = format!("{} validation {errors} detected: {}", problems.len(), problems.join("; "));
-        Self::Validation { message, field_list }
+        let is_status = |(_, violation): &(String, Violation)| matches!(violation, Violation::InvalidStatus(_));
+        let reason = if problems.len() == 1 && failed.iter().any(is_status) {
+            ValidationExceptionReason::InvalidStatus
+        } else {
+            ValidationExceptionReason::FieldValidationFailed
+        };
+        let field = |(name, violation): &(String, Violation)| ValidationExceptionField {
+            name: name.clone(),
+            message: violation.to_string(),
+        };
+        Self::Validation { message, reason, field_list: failed.iter().map(field).collect() }
     }
 
-    /// The run that the request collided with.
+    /// The run that the error is about.
     #[must_use]
     pub fn workflow_run_id(&self) -> Option<&str> {
         match self {
-            Self::Conflict(Resource::WorkflowRun(id), _) => Some(id),
+            Self::Conflict(Resource::WorkflowRun(id), _) | Self::ResourceNotFound(Resource::WorkflowRun(id)) => {
+                Some(id)
+            }
             Self::Conflict(Resource::WorkflowDefinition(_) | Resource::LogGroup(_), _)
+            | Self::ResourceNotFound(Resource::WorkflowDefinition(_) | Resource::LogGroup(_))
             | Self::Validation { .. }
             | Self::AccessDenied(_)
-            | Self::ResourceNotFound(_)
             | Self::Throttling(..)
             | Self::InternalServer(_)
             | Self::UnknownOperation => None,
         }
     }
 
-    /// What went wrong, for the log: the cause with all its sources, or else what the caller is told.
-    ///
-    /// Display only: the `Debug` of an AWS error shows the response, and that may hold an item.
+    /// What went wrong, for the log: the cause, or else what the caller is told.
     #[must_use]
     pub fn detail(&self) -> Option<String> {
         let detail = match self {
             Self::AccessDenied(cause) | Self::Throttling(_, cause) | Self::InternalServer(cause) => {
-                let sources = iter::successors(cause.source(), |&error| error.source());
-                sources.fold(cause.to_string(), |detail, error| format!("{detail}: {error}"))
+                describe(cause.as_ref())
             }
             Self::Validation { message, .. } => message.clone(),
             Self::ResourceNotFound(resource) => resource.to_string(),
@@ -118,6 +130,15 @@ impl ApiError {
         };
         Some(detail)
     }
+}
+
+/// A cause with all its sources.
+///
+/// Display only: the `Debug` of an AWS error shows the response, and that may hold an item.
+#[must_use]
+pub fn describe(cause: &(dyn StdError + Send + Sync + 'static)) -> String {
+    let sources = iter::successors(cause.source(), |&error| error.source());
+    sources.fold(cause.to_string(), |detail, error| format!("{detail}: {error}"))
 }
 
 impl Resource {

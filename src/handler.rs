@@ -8,7 +8,7 @@ use lambda_http::{Body, Request, Response};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::operations::{self, Success};
+use crate::operations::{self, AuthorizedRequest, Success};
 use crate::request::ApiRequest;
 use crate::request_log::Entry;
 use crate::response::ApiResponse;
@@ -19,17 +19,32 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(250);
 /// Answers a request. It cannot fail: a request that does is answered with its error.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let started = Instant::now();
-    let request = ApiRequest::new(request, (app.sources.now)());
-    let (operation, parameters) = operations::find(&request);
-    let result = with_deadline(&request, (operation.handle)(app, &request, parameters)).await;
+    let request = ApiRequest::new(request, app.now());
+    let (operation, parameters) = operations::find(&request.method, &request.route);
+    let account_id = request.signed_by.as_ref().or(app.unsigned_account_id.as_ref());
+    let result = match account_id {
+        Some(account_id) => {
+            let authorized = AuthorizedRequest { account_id, parameters, request: &request };
+            with_deadline(&request, operation.handle(app, authorized)).await
+        }
+        // A forgotten authorizer must not make every caller the owner of the API.
+        None => Err(ApiError::AccessDenied(
+            "no AWS account has signed the request: does its route have IAM authorization?".into(),
+        )),
+    };
     let response = match &result {
         Ok(success) => ApiResponse::of_success(operation.status, success),
         Err(error) => ApiResponse::of_error(error),
     };
     let duration = started.elapsed();
     let (operation, status) = (operation.name, response.status);
-    app.request_log.write(&Entry { request: &request, operation, status, result: &result, duration });
-    response.into_http(&request.caller.request_id)
+    let account_id = account_id.map_or("", String::as_str);
+    let result = match &result {
+        Ok(success) => Ok((success.outcome, success.workflow_run_id.as_deref())),
+        Err(error) => Err(error),
+    };
+    app.request_log.write(&Entry { request: &request, account_id, operation, status, result, duration });
+    response.into_http(&request.request_id)
 }
 
 /// The work's result, or a failure if it panics or would not end before the invocation does.

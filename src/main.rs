@@ -14,7 +14,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     logging::init(std::io::stdout, config::log_filter().as_deref());
-    // Where Lambda gives one request at a time, further threads would only hand it to each other.
+    // When Lambda sends one request at a time, extra worker threads only add hand-offs.
     let mut runtime = if config::is_concurrent() { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let ended = match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(run()),

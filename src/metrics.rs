@@ -12,9 +12,11 @@ use serde_json::value::{RawValue, to_raw_value};
 
 const NAMESPACE: &str = "WorkflowRuns";
 
-/// What a metric is counted by. The values are bounded: one function, the operations of the API, the outcomes.
-const BY_OUTCOME: &[&[&str]] = &[&["function_name", "operation", "outcome"]];
-const BY_OPERATION: &[&[&str]] = &[&["function_name", "operation"]];
+/// What requests are counted by. The values are bounded: one function, the operations of the API, the outcomes. Alarms
+/// look at the set without the operation, so that their number does not grow with the API.
+const BY_OUTCOME: &[&[&str]] = &[&["function_name", "operation", "outcome"], &["function_name", "outcome"]];
+const BY_OPERATION: &[&[&str]] = &[&["function_name", "operation"], &["function_name"]];
+const BY_FUNCTION: &[&[&str]] = &[&["function_name"]];
 
 /// The metrics of every request, and last those of a request that had CloudWatch Logs do something.
 const METRICS: [MetricDirective; 3] = [
@@ -30,13 +32,45 @@ const METRICS: [MetricDirective; 3] = [
     },
     MetricDirective {
         namespace: NAMESPACE,
-        dimensions: BY_OPERATION,
+        dimensions: BY_FUNCTION,
         metrics: &[
             Metric { name: "log_groups_created", unit: "Count" },
             Metric { name: "create_log_group_throttles", unit: "Count" },
         ],
     },
 ];
+
+/// How a success came about. (How an error is counted is the log's affair.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// This request created the resource.
+    Created,
+    /// An earlier, equal request had created it.
+    Replayed,
+    /// The resource, or a list, was read.
+    Read,
+    /// This request changed the resource.
+    Updated,
+    /// The resource was already as the request wants it.
+    Unchanged,
+    /// The resource is deleted, or is being deleted.
+    Deleted,
+}
+
+impl Outcome {
+    /// The outcome, as the log and the metrics name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Replayed => "replayed",
+            Self::Read => "read",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Deleted => "deleted",
+        }
+    }
+}
 
 /// What a request has CloudWatch Logs do, counted as it happens, whatever becomes of the request.
 #[derive(Default)]

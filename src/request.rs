@@ -3,29 +3,30 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _};
-use percent_encoding::percent_decode_str;
 
 use crate::metrics::Counters;
 
-/// The account of a caller whom nobody has identified.
-const NO_ACCOUNT: &str = "000000000000";
+/// The longest id of the gateway that is stored, in characters. A caller can choose that id.
+const LONGEST_STORED_ID: usize = 128;
 
 /// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
 pub struct ApiRequest {
-    /// Who calls.
-    pub caller: Caller,
+    /// The AWS account that has signed the request, if one has.
+    pub signed_by: Option<String>,
+    /// The gateway's id of the request, so that its log and ours can be joined; else Lambda's.
+    pub request_id: String,
     /// Lambda's own id of the request.
     pub lambda_request_id: String,
     /// The HTTP method.
     pub method: Method,
-    /// The path, still percent-encoded.
-    pub path: String,
-    /// The stage of an HTTP API, with which the path begins unless it is `$default`. The path of a REST API never does:
-    /// there, what looks like a stage is part of a path for which another permission was asked.
-    pub stage: Option<String>,
+    /// The route that the gateway has matched, and for which IAM has authorized the caller.
+    pub route: Route,
+    /// The query string's parameters, decoded.
+    query: QueryMap,
     /// The body; decoded, if it came base64-encoded.
     pub body: Body,
     /// When it arrived.
@@ -36,44 +37,43 @@ pub struct ApiRequest {
     pub counters: Counters,
 }
 
-/// Who makes a request, and which one it is.
-pub struct Caller {
-    /// The AWS account. Accounts see nothing of each other.
-    pub account_id: String,
-    /// The gateway's id of the request, so that its log and ours can be joined; else Lambda's.
-    pub request_id: String,
+/// A route of the gateway.
+#[derive(Debug)]
+pub enum Route {
+    /// A resource, by its path with `{…}` for parameters, and the values of the parameters.
+    Resource(String, QueryMap),
+    /// A path that a greedy or default route has let through.
+    Path(String),
 }
 
 impl ApiRequest {
     /// Reads a request that arrived at this time.
     pub fn new(request: Request, arrived_at: Timestamp) -> Self {
-        let (signed_by, context_account, request_id, stage) = match request.request_context_ref() {
+        let (signed_by, request_id, route) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV1(context)) => (
                 context.identity.account_id.as_deref(),
-                context.account_id.as_deref(),
                 context.request_id.as_deref(),
-                None,
+                Route::of_resource(context.resource_path.as_deref().unwrap_or_default(), &request),
             ),
             Some(RequestContext::ApiGatewayV2(context)) => (
                 context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref()?.account_id.as_deref()),
-                context.account_id.as_deref(),
                 context.request_id.as_deref(),
-                context.stage.as_deref(),
+                match context.route_key.as_deref().and_then(|key| key.split_once(' ')) {
+                    Some((_, resource)) => Route::of_resource(resource, &request),
+                    None => Route::Path(without_stage(request.raw_http_path(), context.stage.as_deref()).to_owned()),
+                },
             ),
-            _ => (None, None, None, None),
+            _ => (None, None, Route::Path(String::new())),
         };
         let lambda = request.lambda_context_ref();
         let lambda_request_id = lambda.map(|context| context.request_id.as_str()).unwrap_or_default();
-        let caller = Caller {
-            account_id: non_empty(signed_by).or(non_empty(context_account)).unwrap_or(NO_ACCOUNT).to_owned(),
-            request_id: non_empty(request_id).unwrap_or(lambda_request_id).to_owned(),
-        };
         Self {
-            caller,
+            signed_by: non_empty(signed_by).map(ToOwned::to_owned),
+            request_id: non_empty(request_id).unwrap_or(lambda_request_id).to_owned(),
             lambda_request_id: lambda_request_id.to_owned(),
             method: request.method().clone(),
-            path: request.raw_http_path().to_owned(),
-            stage: stage.map(ToOwned::to_owned),
+            route,
+            query: request.query_string_parameters_ref().cloned().unwrap_or_default(),
             arrived_at,
             time_left: lambda.and_then(|context| time_left(context.deadline, arrived_at)).unwrap_or(Duration::MAX),
             body: request.into_body(),
@@ -81,11 +81,68 @@ impl ApiRequest {
         }
     }
 
-    /// The path without the stage, if it begins with it.
-    pub fn path_below_stage(&self) -> Option<&str> {
-        let rest = self.path.strip_prefix('/')?.strip_prefix(self.stage.as_deref()?)?;
-        rest.starts_with('/').then_some(rest)
+    /// A parameter of the query string; the last one, if it is repeated.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.all(name)?.pop()
     }
+
+    /// The id under which the request is stored: the gateway's, unless a caller has chosen one that is too long.
+    pub fn stored_id(&self) -> &str {
+        let is_too_long = self.request_id.chars().nth(LONGEST_STORED_ID).is_some();
+        if is_too_long { &self.lambda_request_id } else { &self.request_id }
+    }
+}
+
+impl Route {
+    fn of_resource(resource: &str, request: &Request) -> Self {
+        let parameters = request.path_parameters_ref().cloned().unwrap_or_default();
+        if resource == "/{proxy+}" {
+            return Self::Path(format!("/{}", parameters.first("proxy").unwrap_or_default()));
+        }
+        Self::Resource(resource.to_owned(), parameters)
+    }
+
+    /// The values of an operation's path parameters, if the route is that of its path. Nothing is decoded: names and ids
+    /// need no encoding, and IAM has seen the same text.
+    pub fn parameters_of<'a>(&'a self, operation_path: &'static str) -> Option<PathParameters<'a>> {
+        let name_of = |segment: &'static str| segment.strip_prefix('{')?.strip_suffix('}');
+        match self {
+            Self::Resource(resource, parameters) => (resource == operation_path).then(|| {
+                let names = operation_path.split('/').filter_map(name_of);
+                PathParameters(names.map(|name| (name, parameters.first(name).unwrap_or_default())).collect())
+            }),
+            Self::Path(path) => {
+                let mut parameters = Vec::new();
+                let mut segments = path.split('/');
+                for expected in operation_path.split('/') {
+                    let segment = segments.next()?;
+                    match name_of(expected) {
+                        Some(name) => parameters.push((name, segment)),
+                        None if expected == segment => {}
+                        None => return None,
+                    }
+                }
+                segments.next().is_none().then_some(PathParameters(parameters))
+            }
+        }
+    }
+}
+
+/// The parameters in a path, by name.
+#[derive(Debug, Default)]
+pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
+
+impl PathParameters<'_> {
+    /// The parameter's value; empty, if the path has no such parameter.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// The path of an HTTP API without its stage, with which it begins unless the stage is `$default`.
+fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let below = |stage| path.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
+    stage.and_then(below).unwrap_or(path)
 }
 
 /// The time until a deadline in epoch milliseconds. cargo-lambda's emulator sends deadlines that have passed long ago;
@@ -100,52 +157,40 @@ fn non_empty(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
 }
 
-/// The parameters in a path, by name.
-#[derive(Default)]
-pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
-
-impl<'a> PathParameters<'a> {
-    /// The parameters of a path that a template matches.
-    pub fn of(template: &'static str, path: &'a str) -> Option<Self> {
-        let mut parameters = Vec::new();
-        let mut segments = path.split('/');
-        for expected in template.split('/') {
-            let segment = segments.next()?;
-            match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
-                Some(name) => parameters.push((name, segment)),
-                None if expected == segment => {}
-                None => return None,
-            }
-        }
-        segments.next().is_none().then_some(Self(parameters))
-    }
-
-    /// The parameter's value, percent-decoded; empty, if the path has no such parameter.
-    pub fn get(&self, name: &str) -> String {
-        let encoded = self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value);
-        percent_decode_str(encoded).decode_utf8_lossy().into_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
-    const TEMPLATE: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
+    const RUNS: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
 
-    fn name_in(path: &str) -> Option<String> {
-        PathParameters::of(TEMPLATE, path).map(|parameters| parameters.get("workflowDefinitionName"))
+    fn name_in(route: &Route) -> Option<String> {
+        route.parameters_of(RUNS).map(|parameters| parameters.get("workflowDefinitionName").to_owned())
     }
 
     #[test]
-    fn a_parameter_is_one_segment_and_is_decoded() {
-        for (segment, name) in [("demo", "demo"), ("my%2Dflow", "my-flow"), ("a%2Fb", "a/b"), ("", ""), ("..", "..")] {
-            assert_eq!(name_in(&format!("/workflow-definitions/{segment}/workflow-runs")).as_deref(), Some(name));
+    fn the_gateways_resource_decides_and_its_parameters_count() {
+        let parameters: QueryMap = HashMap::from([("workflowDefinitionName".to_owned(), "demo".to_owned())]).into();
+        assert_eq!(name_in(&Route::Resource(RUNS.into(), parameters.clone())).as_deref(), Some("demo"));
+        assert_eq!(name_in(&Route::Resource(RUNS.into(), QueryMap::default())).as_deref(), Some(""));
+        for other in
+            ["", "/", "/workflow-definitions", "/prod/workflow-definitions/{workflowDefinitionName}/workflow-runs"]
+        {
+            assert_eq!(name_in(&Route::Resource(other.into(), parameters.clone())), None, "{other}");
         }
     }
 
     #[test]
-    fn any_other_path_is_no_route() {
+    fn a_parameter_in_a_path_is_one_segment_and_is_not_decoded() {
+        for segment in ["demo", "my%2Dflow", "a%2Fb", "", ".."] {
+            let path = format!("/workflow-definitions/{segment}/workflow-runs");
+            assert_eq!(name_in(&Route::Path(path)).as_deref(), Some(segment));
+        }
+    }
+
+    #[test]
+    fn any_other_path_matches_nothing() {
         for path in [
             "",
             "/",
@@ -158,7 +203,7 @@ mod tests {
             "workflow-definitions/demo/workflow-runs",
             "/Workflow-Definitions/demo/workflow-runs",
         ] {
-            assert_eq!(name_in(path), None, "{path}");
+            assert_eq!(name_in(&Route::Path(path.into())), None, "{path}");
         }
     }
 }

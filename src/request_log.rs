@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 use tracing::Level;
 
 use crate::error::ApiError;
-use crate::metrics::{Directives, LogGroupCounts};
-use crate::operations::{Outcome, Success};
+use crate::metrics::{Directives, LogGroupCounts, Outcome};
 use crate::request::ApiRequest;
 
 /// The log of the requests of one function.
@@ -25,12 +24,14 @@ pub struct RequestLog {
 pub struct Entry<'a> {
     /// The request.
     pub request: &'a ApiRequest,
+    /// The AWS account of the caller; empty, if nobody has signed the request.
+    pub account_id: &'a str,
     /// The operation's name.
     pub operation: &'static str,
     /// The HTTP status of the response.
     pub status: StatusCode,
-    /// What the operation came to.
-    pub result: &'a Result<Success, ApiError>,
+    /// What the operation came to: how, and about which workflow run.
+    pub result: Result<(Outcome, Option<&'a str>), &'a ApiError>,
     /// How long it took.
     pub duration: Duration,
 }
@@ -45,13 +46,13 @@ impl RequestLog {
     /// Writes a request's line.
     pub fn write(&self, entry: &Entry<'_>) {
         let (level, outcome, workflow_run_id, detail) = match entry.result {
-            Ok(success) => (Level::INFO, name(success.outcome), success.workflow_run_id.as_deref(), None),
+            Ok((outcome, workflow_run_id)) => (Level::INFO, outcome.name(), workflow_run_id, None),
             Err(error) => {
                 let (level, outcome) = level_and_outcome(error);
                 (level, outcome, error.workflow_run_id(), error.detail())
             }
         };
-        let ApiRequest { caller, arrived_at, counters, .. } = entry.request;
+        let ApiRequest { arrived_at, counters, .. } = entry.request;
         let log_groups = counters.log_groups();
         let line = Line {
             metadata: Metadata {
@@ -61,9 +62,9 @@ impl RequestLog {
             timestamp: format!("{arrived_at:.3}"),
             level: level.as_str(),
             message: "request",
-            request_id: &caller.request_id,
+            request_id: &entry.request.request_id,
             lambda_request_id: &entry.request.lambda_request_id,
-            account_id: &caller.account_id,
+            account_id: entry.account_id,
             function_name: &self.function_name,
             operation: entry.operation,
             status: entry.status.as_u16(),
@@ -80,14 +81,6 @@ impl RequestLog {
             json.push(b'\n');
             (self.write)(&json);
         }
-    }
-}
-
-/// The outcome of a success, as the log and the metrics name it.
-fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Created => "created",
-        Outcome::Replayed => "replayed",
     }
 }
 

@@ -6,7 +6,8 @@ use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Limit, Resource};
-use crate::operations::{Outcome, Success};
+use crate::metrics::Outcome;
+use crate::operations::Success;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -37,12 +38,12 @@ impl ApiResponse {
     /// An error as the API reference documents it.
     pub fn of_error(error: &ApiError) -> Self {
         let (name, status, retry_after_seconds, message, members) = match error {
-            ApiError::Validation { message, field_list } => (
+            ApiError::Validation { message, reason, field_list } => (
                 "ValidationException",
                 StatusCode::BAD_REQUEST,
                 None,
                 message.as_str(),
-                json!({"reason": "FieldValidationFailed", "fieldList": field_list}),
+                json!({"reason": reason, "fieldList": field_list}),
             ),
             ApiError::AccessDenied(_) => (
                 "AccessDeniedException",

@@ -3,13 +3,14 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::error::{ApiError, ValidationExceptionField};
-use crate::model::{Member, Violation};
+use crate::error::ApiError;
+use crate::model::{MaxResults, Member, NextToken, Page, SortOrder, Violation};
+use crate::request::ApiRequest;
 
 /// The fields of one request, as they are checked.
 #[derive(Default)]
 pub struct Fields {
-    failed: Vec<ValidationExceptionField>,
+    failed: Vec<(String, Violation)>,
     unreadable_body: Option<String>,
 }
 
@@ -39,7 +40,26 @@ impl Fields {
 
     /// A value that has been checked already. `None` if it failed.
     pub fn check<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
-        parsed.map_err(|violation| self.failed.push(ValidationExceptionField::new(name, &violation))).ok()
+        parsed.map_err(|violation| self.failed.push((name.to_owned(), violation))).ok()
+    }
+
+    /// Which page of a listing a request asks for. `is_id` tells whether a text is an id of what is listed. `None` if the
+    /// body cannot be read.
+    pub fn page(&mut self, request: &ApiRequest, is_id: impl Fn(&str) -> bool) -> Option<Page> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body<'a> {
+            #[serde(borrow)]
+            sort_order: Option<&'a RawValue>,
+        }
+
+        let max_results = request.query("maxResults").map(MaxResults::new);
+        let max_results = max_results.and_then(|parsed| self.check("maxResults", parsed));
+        let next_token = request.query("nextToken").map(|token| NextToken::new(token, is_id));
+        let next_token = next_token.and_then(|parsed| self.check("nextToken", parsed));
+        let body = self.body::<Body>(&request.body)?;
+        let sort_order = self.optional("sortOrder", body.sort_order).unwrap_or(SortOrder::Descending);
+        Some(Page { max_results: max_results.unwrap_or_default(), next_token, sort_order })
     }
 
     /// The request, unless a field failed.
@@ -49,7 +69,7 @@ impl Fields {
     pub fn finish<T>(self, request: Option<T>) -> Result<T, ApiError> {
         match request {
             Some(request) if self.failed.is_empty() => Ok(request),
-            _ => Err(ApiError::validation(self.unreadable_body, self.failed)),
+            _ => Err(ApiError::validation(self.unreadable_body, &self.failed)),
         }
     }
 }

@@ -1,28 +1,38 @@
 //! API Gateway and Lambda in this process: HTTP becomes an event, the function answers it, the answer becomes HTTP.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderName, StatusCode, Uri, request};
 use axum::response::{IntoResponse, Response};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use lambda_runtime::{Context, LambdaEvent, Service as _};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
+use workflow_runs::operations::OPERATIONS;
 use workflow_runs::{App, lambda};
 
-/// What API Gateway takes at most.
+/// The largest body that API Gateway accepts.
 const LARGEST_BODY: usize = 10 << 20;
 
 /// The function's time-out.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The account to which the local server's callers belong, signed or not.
+pub const LOCAL_ACCOUNT: &str = "000000000000";
+
+/// The account that has signed the sample events.
+pub const SAMPLE_ACCOUNT: &str = "123456789012";
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
-pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Value, Box<dyn Error + Send + Sync>> {
+pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Value> {
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
     let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
@@ -30,6 +40,19 @@ pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Va
     let event = LambdaEvent::new(serde_json::from_slice(event)?, context);
     let Ok(response) = lambda::service(app).call(event).await;
     Ok(serde_json::to_value(response)?)
+}
+
+/// Creates a definition through the function, unless it exists or has been deleted.
+pub async fn define(app: Arc<App>, account_id: &str, name: &str) -> Result<()> {
+    // An equal request is a replay.
+    let body = json!({"name": name, "clientToken": format!("local-server-definition-{name:0>16}")}).to_string();
+    let request = axum::http::Request::put("/workflow-definitions").body(())?;
+    let event = rest_event(account_id, &request.into_parts().0, body.as_bytes());
+    let response = invoke(app, event.to_string().as_bytes(), TIMEOUT).await?;
+    match response["statusCode"].as_u64() {
+        Some(201 | 409) => Ok(()),
+        _ => Err(response["body"].to_string().into()),
+    }
 }
 
 /// A REST API in front of the function, whose callers all belong to one account.
@@ -44,62 +67,90 @@ async fn serve(State((app, account_id)): State<(Arc<App>, &'static str)>, reques
     }
 }
 
-async fn proxy(app: Arc<App>, account_id: &str, request: Request) -> Result<Response, Box<dyn Error + Send + Sync>> {
-    let event = event(account_id, request).await?;
-    let answer = invoke(app, &serde_json::to_vec(&event)?, TIMEOUT).await?;
+async fn proxy(app: Arc<App>, account_id: &str, request: Request) -> Result<Response> {
+    let (parts, body) = request.into_parts();
+    let event = rest_event(account_id, &parts, &to_bytes(body, LARGEST_BODY).await?);
+    let answer = invoke(app, event.to_string().as_bytes(), TIMEOUT).await?;
     let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
-    let body = answer["body"].as_str().unwrap_or_default().to_owned();
-    let mut response = (StatusCode::from_u16(u16::try_from(status)?)?, body).into_response();
-    response.headers_mut().clear();
+    let mut response = Response::new(Body::from(answer["body"].as_str().unwrap_or_default().to_owned()));
+    *response.status_mut() = StatusCode::from_u16(u16::try_from(status)?)?;
     for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
         for value in values.as_array().into_iter().flatten() {
-            response
-                .headers_mut()
-                .append(name.parse::<axum::http::HeaderName>()?, value.as_str().unwrap_or_default().parse()?);
+            response.headers_mut().append(name.parse::<HeaderName>()?, value.as_str().unwrap_or_default().parse()?);
         }
     }
     Ok(response)
 }
 
 /// The event that a REST API with a Lambda proxy integration makes of a request (payload 1.0).
-async fn event(account_id: &str, request: Request) -> Result<Value, Box<dyn Error + Send + Sync>> {
-    let (parts, body) = request.into_parts();
-    // As API Gateway has it, the stage is part of the URL, but not of the path. Here it may be left out.
-    let path = parts.uri.path();
+pub fn rest_event(account_id: &str, request: &request::Parts, body: &[u8]) -> Value {
+    // The stage is part of API Gateway's URLs, and not of the path. Here it may be left out.
+    let path = request.uri.path();
     let path = path.strip_prefix("/local").filter(|path| path.starts_with('/')).unwrap_or(path);
-    let (body, is_base64_encoded) = text_or_base64(to_bytes(body, LARGEST_BODY).await?);
-    let headers: Map<String, Value> = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()))
-        .collect();
-    Ok(json!({
-        "resource": "/{proxy+}",
+    let (resource, path_parameters) = resource(path);
+    let method = request.method.as_str();
+    let (body, is_base64_encoded) = text_or_base64(body);
+    let headers = request.headers.iter();
+    let headers: BTreeMap<_, _> =
+        headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
+    let query = query(&request.uri);
+    let last = query.iter().map(|(name, values)| (name, values.last()));
+    json!({
+        "resource": resource,
         "path": path,
-        "httpMethod": parts.method.as_str(),
+        "httpMethod": method,
         "headers": headers,
-        "queryStringParameters": null,
+        "queryStringParameters": last.collect::<BTreeMap<_, _>>(),
+        "multiValueQueryStringParameters": query,
+        "pathParameters": path_parameters,
         "requestContext": {
             "accountId": account_id,
-            "httpMethod": parts.method.as_str(),
+            "httpMethod": method,
             "identity": {"accountId": account_id, "sourceIp": "127.0.0.1"},
             "path": format!("/local{path}"),
             "protocol": "HTTP/1.1",
             "requestId": Uuid::new_v4().to_string(),
-            "resourcePath": "/{proxy+}",
+            "resourcePath": resource,
             "stage": "local",
         },
         "body": body,
         "isBase64Encoded": is_base64_encoded,
-    }))
+    })
 }
 
-fn text_or_base64(body: Bytes) -> (Option<String>, bool) {
-    if body.is_empty() {
-        return (None, false);
+/// The resource that a path belongs to, and the values of its parameters, as they were sent. The template's resources are
+/// the paths of the operations, `/` and `/{proxy+}`.
+pub fn resource(path: &str) -> (&'static str, BTreeMap<&'static str, &str>) {
+    let matches = |resource: &'static str| {
+        let (segments, values): (Vec<_>, Vec<_>) = (resource.split('/').collect(), path.split('/').collect());
+        let mut parameters = BTreeMap::new();
+        for (&segment, &value) in segments.iter().zip(&values) {
+            match segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}')) {
+                Some(name) if !value.is_empty() => parameters.insert(name, value),
+                _ if segment == value => None,
+                _ => return None,
+            };
+        }
+        (segments.len() == values.len()).then_some((resource, parameters))
+    };
+    let mut resources = OPERATIONS.iter().map(|operation| operation.path).chain(["/"]);
+    let greedy = || ("/{proxy+}", BTreeMap::from([("proxy", path.trim_start_matches('/'))]));
+    resources.find_map(matches).unwrap_or_else(greedy)
+}
+
+/// The parameters of a query string, decoded.
+fn query(uri: &Uri) -> BTreeMap<String, Vec<String>> {
+    let mut query: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in Query::<Vec<(String, String)>>::try_from_uri(uri).map_or_else(|_| vec![], |query| query.0) {
+        query.entry(name).or_default().push(value);
     }
-    match String::from_utf8(body.into()) {
-        Ok(text) => (Some(text), false),
-        Err(error) => (Some(BASE64_STANDARD.encode(error.as_bytes())), true),
+    query
+}
+
+fn text_or_base64(body: &[u8]) -> (Option<String>, bool) {
+    match str::from_utf8(body) {
+        Ok("") => (None, false),
+        Ok(text) => (Some(text.to_owned()), false),
+        Err(_) => (Some(BASE64_STANDARD.encode(body)), true),
     }
 }

@@ -17,12 +17,14 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use clap::Parser;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use workflow_runs::{App, Sources, config, logging};
 
-use embedded::{Embedded, UNIDENTIFIED};
+use embedded::{Embedded, TABLE_NAME};
+use gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 
-/// Serves CreateWorkflowRun on this machine, with DynamoDB and CloudWatch Logs embedded.
+/// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
 #[derive(Parser)]
 struct Arguments {
     /// The port of the API; 0 takes a free one.
@@ -37,12 +39,15 @@ struct Arguments {
     /// Runs the event in this file through the function, prints the proxy response and exits.
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
+    /// Prints the function's own log lines in place of short ones.
+    #[arg(long)]
+    json_log: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The embedded DynamoDB warns of every error that it answers, of a condition that did not hold for one.
+    // The embedded DynamoDB warns of every error that it answers, for example of a condition that did not hold.
     let filter = config::log_filter().unwrap_or(format!("{},dynoxide=error", logging::DEFAULT_FILTER));
     logging::init(std::io::stderr, Some(&filter));
     let ended = tokio::select! {
@@ -65,9 +70,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let aws_url = format!("http://{}", aws.local_addr()?);
     let embedded = Embedded::start(arguments.data.as_deref()).await?;
     tokio::spawn(async move { axum::serve(aws, embedded.router()).await });
-    let config = embedded::config(&aws_url, "workflow-runs");
-    embedded::prepare(&config, "demo").await?;
-    let app = Arc::new(App::new(config, Sources::default(), to_stderr));
+    let config = embedded::config(&aws_url);
+    embedded::restore_log_groups(&config).await?;
+    let quiet = Arc::new(App::new(config.clone(), Sources::default(), |_| ()));
+    for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+        gateway::define(Arc::clone(&quiet), account_id, "demo").await?;
+    }
+    let log = if arguments.json_log { write_line } else { write_short_line };
+    let app = Arc::new(App::new(config, Sources::default(), log));
 
     if let Some(file) = arguments.event {
         let event = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -80,22 +90,33 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = listen(arguments.port, "--port").await?;
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
-    axum::serve(listener, gateway::router(app, UNIDENTIFIED).layer(from_fn(show_scope))).await?;
+    axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope))).await?;
     Ok(())
 }
 
-/// Prints what a request is signed for: API Gateway takes it only if the service is `execute-api`. Here anything goes.
+/// Prints what a request is signed for. API Gateway accepts only `execute-api`, which needs no mention; here anything goes.
 async fn show_scope(request: Request, next: Next) -> Response {
     let authorization = request.headers().get("authorization").and_then(|header| header.to_str().ok());
-    if let Some((_, credential)) = authorization.and_then(|header| header.split_once("Credential=")) {
-        eprintln!("signed for {}", credential.split(',').next().unwrap_or_default());
+    let scope = authorization.and_then(|header| header.split_once("Credential=")?.1.split(',').next());
+    if let Some(scope) = scope.filter(|scope| !scope.ends_with("/execute-api/aws4_request")) {
+        eprintln!("signed for {scope}, which API Gateway would refuse");
     }
     next.run(request).await
 }
 
-/// The standard output belongs to the answers.
-fn to_stderr(line: &[u8]) {
+/// Prints a request's line as the function writes it. The standard output belongs to the answers.
+fn write_line(line: &[u8]) {
     let _ = std::io::stderr().write_all(line);
+}
+
+/// Prints of a request's line what a person looks for.
+fn write_short_line(line: &[u8]) {
+    let line: Value = serde_json::from_slice(line).unwrap_or_default();
+    let text = |member: &str| line[member].as_str().unwrap_or_default();
+    let id = text("workflow_run_id").get(..8).map(|id| format!(" {id}…")).unwrap_or_default();
+    let detail = line["detail"].as_str().map(|detail| format!(" – {detail}")).unwrap_or_default();
+    let duration = line["duration_ms"].as_f64().unwrap_or_default();
+    eprintln!("{} {} {}{id} {duration:.1} ms{detail}", line["status"], text("operation"), text("outcome"));
 }
 
 async fn listen(port: u16, option: &str) -> Result<TcpListener, String> {
@@ -107,24 +128,24 @@ async fn listen(port: u16, option: &str) -> Result<TcpListener, String> {
 fn introduce(api: SocketAddr, aws_url: &str, table: &str) {
     println!(
         r#"API                           http://{api}
-DynamoDB, CloudWatch Logs     {aws_url} (table {table}, logs in memory)
+DynamoDB, CloudWatch Logs     {aws_url} (table {TABLE_NAME} {table}, logs in memory)
 
-Start a run of the definition `demo`, with the AWS CLI or with curl:
+The life of a run of the definition `demo`, with the AWS CLI:
 
     export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1
+    export AWS_ENDPOINT_URL_NOVA_ACT=http://{api}
 
-    aws nova-act create-workflow-run --endpoint-url http://{api} \
-        --workflow-definition-name demo --model-id nova-act-latest \
+    aws nova-act create-workflow-run --workflow-definition-name demo --model-id nova-act-latest \
         --client-info compatibilityVersion=1 --log-group-name /workflow-runs/demo
+    aws nova-act list-workflow-runs --workflow-definition-name demo
+    aws nova-act get-workflow-run --workflow-definition-name demo --workflow-run-id ID
+    aws nova-act update-workflow-run --workflow-definition-name demo --workflow-run-id ID --status SUCCEEDED
+
+Or start one with curl:
 
     curl -i -X PUT http://{api}/workflow-definitions/demo/workflow-runs \
         -H 'content-type: application/json' \
         -d '{{"modelId": "nova-act-latest", "clientInfo": {{"compatibilityVersion": 1}}}}'
-
-See what happened:
-
-    aws dynamodb scan --endpoint-url {aws_url} --table-name workflow-runs
-    aws logs describe-log-groups --endpoint-url {aws_url}
 "#
     );
 }

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: makes sure that a log group exists.
+//! CloudWatch Logs: makes sure that a log group exists, and has its retention.
 
 use std::time::Duration;
 
@@ -6,16 +6,18 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::Builder;
-use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError;
+use aws_sdk_cloudwatchlogs::operation::put_retention_policy::PutRetentionPolicyError;
 use tokio::time::{sleep, timeout};
 
 use super::FailedCall;
-use crate::error::{ApiError, Limit, Resource, ValidationExceptionField};
+use crate::error::{ApiError, Cause, Limit, Resource};
 use crate::metrics::Counters;
 use crate::model::{LogGroupName, Violation};
 
-const ACTION: &str = "logs:CreateLogGroup";
+const CREATE_LOG_GROUP: &str = "logs:CreateLogGroup";
+const PUT_RETENTION_POLICY: &str = "logs:PutRetentionPolicy";
 
 /// How long to try: a caller who floods us with new names must not hold environments that others need.
 const RETRY_BUDGET: Duration = Duration::from_secs(3);
@@ -25,10 +27,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
 /// How [`LogGroups::ensure`] came to know that the log group exists.
-#[derive(PartialEq, Eq)]
 pub enum Ensured {
-    /// From CloudWatch Logs: it was created, or existed.
+    /// From CloudWatch Logs: it was created, or existed; and it has the retention that runs' log groups have.
     ByCloudWatchLogs,
+    /// From CloudWatch Logs, and its retention could not be set.
+    WithoutRetention(Cause),
     /// From the table: another environment has had it from CloudWatch Logs.
     ByTheTable,
 }
@@ -36,17 +39,19 @@ pub enum Ensured {
 /// The log groups of the function's account.
 pub struct LogGroups {
     client: Client,
+    retention_days: Option<i32>,
 }
 
 impl LogGroups {
     /// A client without the SDK's retries: [`LogGroups::ensure`] has its own, and two policies would multiply.
+    /// `retention_days` is the retention of runs' log groups, if they have one.
     #[must_use]
-    pub fn new(config: &SdkConfig) -> Self {
+    pub fn new(config: &SdkConfig, retention_days: Option<i32>) -> Self {
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
-        Self { client: Client::from_conf(config) }
+        Self { client: Client::from_conf(config), retention_days }
     }
 
-    /// Creates the log group, unless it exists.
+    /// Creates the log group, unless it exists, and sets its retention.
     ///
     /// CreateLogGroup is limited to 10 calls per second per account and Region. A call that failed for a reason that
     /// passes is repeated for about 3 seconds, and before each repetition `is_known` tells whether somebody else was
@@ -63,27 +68,28 @@ impl LogGroups {
     where
         F: Future<Output = bool>,
     {
-        let mut last_failure = None;
+        let mut exists = false;
+        let (mut create_failure, mut retention_failure) = (None, None);
         let attempts = async {
             let mut wait = FIRST_WAIT;
             loop {
-                match self.client.create_log_group().log_group_name(name.as_str()).send().await {
-                    Ok(_) => {
-                        counters.log_group_created();
-                        return Ok(Ensured::ByCloudWatchLogs);
+                if !exists {
+                    match self.create(name, counters).await {
+                        Ok(()) => exists = true,
+                        Err(error) if is_transient(&error) => create_failure = Some(failure(name, error)),
+                        Err(error) => return Err(failure(name, error)),
                     }
-                    Err(error) => match error.as_service_error() {
-                        Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => {
-                            return Ok(Ensured::ByCloudWatchLogs);
+                }
+                if exists {
+                    match self.set_retention(name).await {
+                        Ok(()) => return Ok(Ensured::ByCloudWatchLogs),
+                        Err(error) if is_transient(&error) => {
+                            retention_failure = Some(FailedCall::boxed(PUT_RETENTION_POLICY, error));
                         }
-                        _ if is_transient(&error) => {
-                            if is_throttling(&error) {
-                                counters.create_log_group_throttled();
-                            }
-                            last_failure = Some(error);
+                        Err(error) => {
+                            return Ok(Ensured::WithoutRetention(FailedCall::boxed(PUT_RETENTION_POLICY, error)));
                         }
-                        _ => return Err(error),
-                    },
+                    }
                 }
                 sleep(wait.mul_f64(fastrand::f64().mul_add(0.5, 0.5))).await;
                 wait = LONGEST_WAIT.min(wait * 2);
@@ -93,23 +99,48 @@ impl LogGroups {
             }
         };
         match timeout(RETRY_BUDGET, attempts).await {
-            Ok(ensured) => ensured.map_err(|error| failure(name, error)),
-            Err(elapsed) => Err(last_failure.map_or_else(
-                || ApiError::InternalServer(FailedCall::boxed(ACTION, elapsed)),
-                |error| failure(name, error),
-            )),
+            Ok(ended) => ended,
+            Err(elapsed) if exists => {
+                let elapsed = || FailedCall::boxed(PUT_RETENTION_POLICY, elapsed);
+                Ok(Ensured::WithoutRetention(retention_failure.unwrap_or_else(elapsed)))
+            }
+            Err(elapsed) => {
+                let elapsed = || ApiError::InternalServer(FailedCall::boxed(CREATE_LOG_GROUP, elapsed));
+                Err(create_failure.unwrap_or_else(elapsed))
+            }
         }
+    }
+
+    /// Creates the log group, unless it exists.
+    async fn create(&self, name: &LogGroupName, counters: &Counters) -> Result<(), SdkError<CreateLogGroupError>> {
+        let Err(error) = self.client.create_log_group().log_group_name(name.as_str()).send().await else {
+            counters.log_group_created();
+            return Ok(());
+        };
+        if is_throttling(&error) {
+            counters.create_log_group_throttled();
+        }
+        match error.as_service_error() {
+            Some(CreateLogGroupError::ResourceAlreadyExistsException(_)) => Ok(()),
+            _ => Err(error),
+        }
+    }
+
+    /// Sets the retention of runs' log groups, if they have one.
+    async fn set_retention(&self, name: &LogGroupName) -> Result<(), SdkError<PutRetentionPolicyError>> {
+        let Some(days) = self.retention_days else { return Ok(()) };
+        let put = self.client.put_retention_policy().log_group_name(name.as_str()).retention_in_days(days);
+        put.send().await.map(drop)
     }
 }
 
 /// Whether the same call may succeed a moment later.
-fn is_transient(error: &SdkError<CreateLogGroupError>) -> bool {
+fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(answer) => {
             answer.raw().status().is_server_error()
-                || answer.err().is_operation_aborted_exception()
-                || is_throttling(error)
+                || matches!(error.code(), Some("OperationAbortedException" | "ThrottlingException"))
         }
         _ => false,
     }
@@ -123,17 +154,18 @@ fn is_throttling(error: &SdkError<CreateLogGroupError>) -> bool {
 fn failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> ApiError {
     match error.as_service_error() {
         Some(CreateLogGroupError::LimitExceededException(_)) => {
-            ApiError::Throttling(Limit::LogGroupCount, FailedCall::boxed(ACTION, error))
+            ApiError::Throttling(Limit::LogGroupCount, FailedCall::boxed(CREATE_LOG_GROUP, error))
         }
         Some(CreateLogGroupError::InvalidParameterException(_)) => {
-            let field = ValidationExceptionField::new("logGroupName", &Violation::RefusedByCloudWatchLogs);
-            ApiError::validation(None, vec![field])
+            ApiError::validation(None, &[("logGroupName".to_owned(), Violation::RefusedByCloudWatchLogs)])
         }
         Some(CreateLogGroupError::OperationAbortedException(_)) => ApiError::Conflict(
             Resource::LogGroup(name.as_str().to_owned()),
             "Another operation on the log group is in progress.",
         ),
-        _ if is_throttling(&error) => ApiError::Throttling(Limit::CreateLogGroupRate, FailedCall::boxed(ACTION, error)),
-        _ => super::failure(ACTION, error),
+        _ if is_throttling(&error) => {
+            ApiError::Throttling(Limit::CreateLogGroupRate, FailedCall::boxed(CREATE_LOG_GROUP, error))
+        }
+        _ => super::failure(CREATE_LOG_GROUP, error),
     }
 }

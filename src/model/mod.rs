@@ -19,6 +19,14 @@ pub enum Violation {
     Length(RangeInclusive<usize>),
     /// The documented pattern does not match.
     Pattern(&'static str),
+    /// A number outside of this range.
+    Range(RangeInclusive<u32>),
+    /// None of the documented values, which are these.
+    Enum(&'static [&'static str]),
+    /// The value is one that only the service may set. A client may set these.
+    InvalidStatus(&'static [&'static str]),
+    /// A page token that this operation has never given out.
+    UnknownToken,
     /// CloudWatch Logs keeps this prefix for itself.
     ReservedPrefix(&'static str),
     /// CloudWatch Logs refused the name for a reason of its own.
@@ -35,6 +43,12 @@ impl fmt::Display for Violation {
                 write!(f, "Member must have length between {min} and {max}, inclusive")
             }
             Self::Pattern(pattern) => write!(f, "Member must satisfy regular expression pattern: {pattern}"),
+            Self::Range(range) => write!(f, "Member must be between {} and {}, inclusive", range.start(), range.end()),
+            Self::Enum(values) => write!(f, "Member must satisfy enum value set: [{}]", values.join(", ")),
+            Self::InvalidStatus(values) => {
+                write!(f, "Member must be a status that a client may set: [{}]", values.join(", "))
+            }
+            Self::UnknownToken => f.write_str("Member must be a token that this operation has returned"),
             Self::ReservedPrefix(prefix) => write!(f, "Member must not begin with {prefix}"),
             Self::RefusedByCloudWatchLogs => f.write_str("Member must be a name that CloudWatch Logs accepts"),
         }
@@ -54,6 +68,41 @@ impl Member<'_> for i32 {
     fn from_json(value: &RawValue) -> Result<Self, Violation> {
         value.get().parse().map_err(|_| Violation::Type("a 32-bit integer"))
     }
+}
+
+/// Declares an enumeration of the API: its values, as they go over the wire and stand in the table.
+macro_rules! enum_member {
+    ($(#[$attribute:meta])* $name:ident { $($(#[$variant_attribute:meta])* $variant:ident = $value:literal),+ }) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ::serde::Deserialize, ::serde::Serialize)]
+        pub enum $name {
+            $($(#[$variant_attribute])* #[serde(rename = $value)] $variant),+
+        }
+
+        impl $name {
+            /// Every value.
+            pub const VALUES: &[&str] = &[$($value),+];
+
+            /// The value, as it goes over the wire.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value),+
+                }
+            }
+        }
+
+        impl $crate::model::Member<'_> for $name {
+            fn from_json(value: &::serde_json::value::RawValue) -> Result<Self, $crate::model::Violation> {
+                let text: String =
+                    ::serde_json::from_str(value.get()).map_err(|_| $crate::model::Violation::Type("a string"))?;
+                match text.as_str() {
+                    $($value => Ok(Self::$variant),)+
+                    _ => Err($crate::model::Violation::Enum(Self::VALUES)),
+                }
+            }
+        }
+    };
 }
 
 /// Declares a string member: its length; its pattern, with the check that stands for it; a prefix that it must not have.
@@ -109,8 +158,18 @@ macro_rules! string_member {
     };
 }
 
+mod arn;
+mod date_time;
+mod page;
 mod workflow_definition;
 mod workflow_run;
 
-pub use workflow_definition::WorkflowDefinitionName;
-pub use workflow_run::{ClientToken, LogGroupName, ModelId, SdkVersion};
+pub use arn::Arns;
+pub use date_time::DateTime;
+pub use page::{MaxResults, NextToken, Page, SortOrder};
+pub use workflow_definition::{
+    Description, S3BucketName, S3KeyPrefix, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig,
+};
+pub use workflow_run::{
+    ClientToken, LogGroupName, ModelId, RunState, RunTimeout, SdkVersion, WorkflowRunId, WorkflowRunStatus,
+};

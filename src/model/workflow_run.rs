@@ -1,9 +1,10 @@
 //! The members of a workflow run.
 
+use jiff::SignedDuration;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Member, Violation};
+use super::{DateTime, Member, Violation};
 
 string_member!(
     /// What makes a request idempotent; case-sensitive. It has no `Debug`, so that no log can repeat it.
@@ -27,6 +28,65 @@ string_member!(
     SdkVersion, length 1..=256
 );
 
+string_member!(
+    /// The id of a workflow run: a UUID in lower case.
+    #[derive(Debug)]
+    WorkflowRunId, length 36..=36, pattern "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" = |s| {
+        s.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_digit() || (b'a'..=b'f').contains(&b),
+        })
+    }
+);
+enum_member!(
+    /// What has become of a workflow run.
+    WorkflowRunStatus {
+        /// It has started and not ended.
+        Running = "RUNNING",
+        /// It has ended well.
+        Succeeded = "SUCCEEDED",
+        /// It has ended badly.
+        Failed = "FAILED",
+        /// It has taken too long.
+        TimedOut = "TIMED_OUT",
+        /// It is being deleted.
+        Deleting = "DELETING"
+    }
+);
+
+/// A run's status and when it ended, if it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunState {
+    /// The status.
+    pub status: WorkflowRunStatus,
+    /// When it ended.
+    pub ended_at: Option<DateTime>,
+}
+
+/// How long a run may be `RUNNING`; longer, and it *is* `TIMED_OUT`, whatever the table says. By default, for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunTimeout(pub Option<SignedDuration>);
+
+impl RunTimeout {
+    /// The state of a run that started then and is stored so: the one place where a time-out is derived.
+    #[must_use]
+    pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
+        match self.0.map(|timeout| started_at + timeout) {
+            Some(ended_at) if stored.status == WorkflowRunStatus::Running && ended_at <= now => {
+                RunState { status: WorkflowRunStatus::TimedOut, ended_at: Some(ended_at) }
+            }
+            _ => stored,
+        }
+    }
+
+    /// A run that started at this time or before has timed out: for the condition of an update, which has to agree with
+    /// [`RunTimeout::derive`].
+    #[must_use]
+    pub fn latest_start(self, now: DateTime) -> Option<DateTime> {
+        self.0.map(|timeout| now - timeout)
+    }
+}
+
 impl ClientToken {
     /// The token of a request that came without one.
     #[must_use]
@@ -38,11 +98,11 @@ impl ClientToken {
     ///
     /// A function of the two and of nothing else: it makes the table's key the idempotency key.
     #[must_use]
-    pub fn workflow_run_id(&self, account_id: &str) -> Uuid {
+    pub fn workflow_run_id(&self, account_id: &str) -> WorkflowRunId {
         /// Fixed for ever: with another one, every client token could create a second run.
         const NAMESPACE: Uuid = Uuid::from_u128(0x1574_86d5_e862_4a61_b975_1e1d_9f01_0156);
         let account = Uuid::new_v5(&NAMESPACE, account_id.as_bytes());
-        Uuid::new_v5(&account, self.0.as_bytes())
+        WorkflowRunId(Uuid::new_v5(&account, self.0.as_bytes()).to_string())
     }
 }
 
@@ -119,11 +179,42 @@ mod tests {
 
     #[test]
     fn a_run_id_is_a_function_of_account_and_token() {
-        let id = |account, token: &str| ClientToken::new(token).unwrap().workflow_run_id(account).to_string();
+        let id = |account, token: &str| ClientToken::new(token).unwrap().workflow_run_id(account).0;
         let token = "00000000-0000-0000-0000-00000000000A";
         // A known answer: if it changes, every client token in use can create a second run.
         assert_eq!(id("123456789012", token), "a9ff6150-839b-595c-ada9-279222f7f3a4");
         assert_ne!(id("123456789012", token), id("123456789013", token));
         assert_ne!(id("123456789012", token), id("123456789012", &token.to_lowercase()));
+    }
+
+    #[test]
+    fn a_run_id_is_a_uuid_in_lower_case() {
+        for good in ["a9ff6150-839b-595c-ada9-279222f7f3a4", "00000000-0000-0000-0000-000000000000"] {
+            assert_eq!(WorkflowRunId::new(good).err(), None, "{good}");
+        }
+        for bad in ["A9ff6150-839b-595c-ada9-279222f7f3a4", "a9ff6150-839b-595c-ada9-279222f7f3ag"] {
+            assert!(matches!(WorkflowRunId::new(bad), Err(Violation::Pattern(_))), "{bad}");
+        }
+        for bad in ["", "a9ff6150", "a9ff6150-839b-595c-ada9-279222f7f3a4\n", "a9ff6150839b595cada9279222f7f3a4"] {
+            assert_eq!(WorkflowRunId::new(bad).err(), Some(Violation::Length(36..=36)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_times_out_exactly_when_its_time_is_over_unless_it_has_ended() {
+        let at = |text: &str| DateTime::parse(text).unwrap();
+        let hour = RunTimeout(Some(SignedDuration::from_hours(1)));
+        let running = RunState { status: WorkflowRunStatus::Running, ended_at: None };
+        let ended = RunState { status: WorkflowRunStatus::Failed, ended_at: Some(at("2026-01-01T00:00:01.000Z")) };
+        let start = at("2026-01-01T00:00:00.000Z");
+        let end = at("2026-01-01T01:00:00.000Z");
+        let timed_out = RunState { status: WorkflowRunStatus::TimedOut, ended_at: Some(end) };
+        for (now, expected) in [("2026-01-01T00:59:59.999Z", running), ("2026-01-01T01:00:00.000Z", timed_out)] {
+            assert_eq!(hour.derive(running, start, at(now)), expected, "{now}");
+            assert_eq!(hour.derive(ended, start, at(now)), ended, "{now}");
+            assert_eq!(RunTimeout(None).derive(running, start, at(now)), running, "{now}");
+            // The condition of an update and the derivation agree.
+            assert_eq!(hour.latest_start(at(now)).is_some_and(|latest| start <= latest), expected == timed_out);
+        }
     }
 }

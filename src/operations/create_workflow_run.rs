@@ -7,32 +7,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use tracing::warn;
-use uuid::Uuid;
 
-use super::{Outcome, Success};
+use super::{AuthorizedRequest, Outcome, Success};
 use crate::app::App;
 use crate::aws::log_groups::Ensured;
-use crate::error::{ApiError, Resource};
-use crate::metrics::Counters;
-use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName};
-use crate::request::{ApiRequest, Caller, PathParameters};
-use crate::store::{ClientInfo, Put, WorkflowRun, definition_key, log_group_key};
+use crate::error::{ApiError, Resource, describe};
+use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName, WorkflowRunStatus};
+use crate::request::ApiRequest;
+use crate::store::{ClientInfo, PutRun, StoredRun, WorkflowRun, definition_key, log_group_key};
 use crate::validation::{Fields, Object};
 
-/// Definitions are asked for again after this time, and so late does one that is deleted or disabled stop runs.
-const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
-
-/// Log groups hardly ever go away, and to ask costs a read of the table.
+/// How long a log group stays cached: they hardly ever go away, and asking costs a read of the table.
 const LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
 
-/// As long a log group is known whose item could not be written: then this environment tries to write it again.
+/// How long to remember a log group whose item could not be written, or whose retention could not be set, before trying
+/// again.
 const UNWRITTEN_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
 /// A log group's item lives about a day: between 3/4 and 5/4 of this, so that items written together do not expire
 /// together.
 const LOG_GROUP_ITEM_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long the write of a log group's item may hold up a create.
+/// How long the write of a log group's item may delay a create.
 const LOG_GROUP_ITEM_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The operation's input.
@@ -54,25 +50,23 @@ pub struct CreateWorkflowRunRequest {
 /// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CreateWorkflowRunResponse<'a> {
-    status: &'a str,
-    workflow_run_id: &'a str,
+struct CreateWorkflowRunResponse {
+    status: WorkflowRunStatus,
+    workflow_run_id: String,
 }
 
 /// From the request to the success.
 ///
 /// # Errors
 /// Those of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
-pub(crate) async fn handle(
-    app: &App,
-    request: &ApiRequest,
-    parameters: PathParameters<'_>,
-) -> Result<Success, ApiError> {
-    let input = CreateWorkflowRunRequest::parse(&parameters.get("workflowDefinitionName"), &request.body)?;
-    let (run, outcome) = create_workflow_run(app, &request.caller, input, &request.counters).await?;
-    let output = CreateWorkflowRunResponse { status: &run.status, workflow_run_id: &run.workflow_run_id };
-    let success = Success::new(outcome, &output)?;
-    Ok(Success { workflow_run_id: Some(run.workflow_run_id), ..success })
+pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
+    let AuthorizedRequest { account_id, parameters, request } = request;
+    let input = CreateWorkflowRunRequest::parse(parameters.get("workflowDefinitionName"), &request.body)?;
+    let (run, outcome) = create_workflow_run(app, account_id, request, input).await?;
+    // A replay is told what has become of the run.
+    let state = app.run_timeout.derive(run.stored_state(), run.started_at, app.date_time());
+    let output = CreateWorkflowRunResponse { status: state.status, workflow_run_id: run.workflow_run_id };
+    Ok(Success::new(outcome, &output)?.about(output.workflow_run_id))
 }
 
 impl CreateWorkflowRunRequest {
@@ -144,114 +138,134 @@ impl CreateWorkflowRunRequest {
 /// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: those of the AWS calls.
 async fn create_workflow_run(
     app: &App,
-    caller: &Caller,
-    request: CreateWorkflowRunRequest,
-    counters: &Counters,
+    account_id: &str,
+    request: &ApiRequest,
+    input: CreateWorkflowRunRequest,
 ) -> Result<(WorkflowRun, Outcome), ApiError> {
-    let now = (app.sources.now)();
-    let definition_key = definition_key(&caller.account_id, &request.workflow_definition_name);
-    let log_group = request.log_group_name.clone().map(|name| (log_group_key(&name), name));
-    let run = requested_run(request, caller, now, || (app.sources.uuid)());
+    let now = app.now();
+    let name = input.workflow_definition_name.clone();
+    let definition_key = definition_key(account_id, &name);
+    let log_group = input.log_group_name.clone().map(|name| (log_group_key(&name), name));
+    let mut run = requested_run(app, account_id, request.stored_id(), input);
 
-    // 1. Read, at once, what this process does not know. A run that exists is answered now: nothing is left behind.
-    let unknown_definition = Some(definition_key).filter(|key| !app.known_definitions.contains(key, now));
-    let mut unknown_log_group = log_group.filter(|(key, _)| !app.known_log_groups.contains(key, now));
-    if unknown_definition.is_some() || unknown_log_group.is_some() {
+    // 1. Read, at once, what this process does not know.
+    let mut unknown_log_group = log_group.filter(|(key, _)| app.known_log_groups.get(key, now).is_none());
+    let known_definition = app.known_definitions.get(&definition_key, now);
+    let is_known = known_definition.is_some();
+    run.definition_id = known_definition.unwrap_or_default();
+    if !is_known || unknown_log_group.is_some() {
         let log_group_key = unknown_log_group.as_ref().map(|(key, _)| key.as_str());
-        let found = app.store.find(&run.key(), unknown_definition.as_deref(), log_group_key, now).await?;
+        let definition_key = Some(definition_key).filter(|_| !is_known);
+        let found = app.store.find(&run.key(), definition_key.as_deref(), log_group_key, now).await?;
+        let mut is_active = true;
+        if let Some(key) = definition_key {
+            let definition = app.existing_definition(found.definition, &name, key, now)?;
+            is_active = definition.is_active();
+            run.definition_id = definition.definition_id;
+        }
+        // A run that exists is answered now: a refused request leaves nothing behind.
         if let Some(existing) = found.run {
             return replay(existing, &run);
         }
-        if let Some(key) = unknown_definition {
-            let resource = || Resource::WorkflowDefinition(run.workflow_definition_name.clone());
-            let definition = found.definition.ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
-            if !definition.is_active() {
-                return Err(ApiError::Conflict(resource(), "The workflow definition is not active."));
-            }
-            app.known_definitions.insert(key, now + DEFINITION_TIME_TO_LIVE);
+        if !is_active {
+            let resource = Resource::WorkflowDefinition(name.into());
+            return Err(ApiError::Conflict(resource, "The workflow definition is being deleted."));
         }
         if found.log_group
             && let Some((key, _)) = unknown_log_group.take()
         {
-            app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE);
+            app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE);
         }
     }
 
-    // 2. Create the log group, if it is one that the table does not know either.
+    // 2. Create the log group, unless it is known.
     let mut new_log_group = None;
     if let Some((key, name)) = unknown_log_group {
-        // If the table cannot be asked, the next CreateLogGroup decides.
+        // If the table cannot be read, the next CreateLogGroup decides.
         let is_known = || async { app.store.knows_log_group(&key, now).await.unwrap_or(false) };
-        match app.log_groups.ensure(&name, is_known, counters).await? {
+        match app.log_groups.ensure(&name, is_known, &request.counters).await? {
             Ensured::ByCloudWatchLogs => new_log_group = Some(key),
-            Ensured::ByTheTable => app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
+            Ensured::ByTheTable => app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
+            Ensured::WithoutRetention(cause) => {
+                let detail = describe(cause.as_ref());
+                warn!(request_id = request.request_id, detail, "the log group's retention was not set");
+                app.known_log_groups.insert(key, (), now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
+            }
         }
     }
 
-    // 3. Commit; and beside it tell the other environments of the log group.
-    let (put, ()) = tokio::join!(app.store.put_run(&run), remember_log_group(app, caller, new_log_group, now));
+    // 3. Commit; and at the same time tell the other environments of the log group.
+    let (put, ()) = tokio::join!(app.store.put_run(&run, now), remember_log_group(app, request, new_log_group, now));
     match put? {
-        Put::Created => Ok((run, Outcome::Created)),
-        Put::Existing(existing) if is_own(&existing, &run) => Ok((*existing, Outcome::Created)),
-        Put::Existing(existing) => replay(*existing, &run),
+        PutRun::Created => Ok((run, Outcome::Created)),
+        PutRun::Existing(StoredRun::Run(existing)) if is_own(&existing, &run) => Ok((*existing, Outcome::Created)),
+        PutRun::Existing(existing) => replay(existing, &run),
     }
 }
 
-/// The run that the request asks for. Without a client token it gets a random one, so that there is one way to go.
-fn requested_run(
-    request: CreateWorkflowRunRequest,
-    caller: &Caller,
-    now: Timestamp,
-    random: impl FnOnce() -> Uuid,
-) -> WorkflowRun {
-    let client_token = request.client_token.unwrap_or_else(|| ClientToken::random(random()));
+/// The run that the request asks for; the generation of its definition is still to be found out. Without a client token
+/// it gets a random one, so that there is one path through the code.
+fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWorkflowRunRequest) -> WorkflowRun {
+    let client_token = input.client_token.unwrap_or_else(|| ClientToken::random(app.uuid()));
     WorkflowRun {
-        account_id: caller.account_id.clone(),
-        workflow_run_id: client_token.workflow_run_id(&caller.account_id).to_string(),
-        workflow_definition_name: request.workflow_definition_name.into(),
-        status: "RUNNING".to_owned(),
-        model_id: request.model_id.into(),
-        log_group_name: request.log_group_name.map(Into::into),
+        account_id: account_id.to_owned(),
+        workflow_run_id: client_token.workflow_run_id(account_id).into(),
+        workflow_definition_name: input.workflow_definition_name.into(),
+        definition_id: String::new(),
+        status: WorkflowRunStatus::Running,
+        model_id: input.model_id.into(),
+        log_group_name: input.log_group_name.map(Into::into),
         client_info: ClientInfo {
-            compatibility_version: request.compatibility_version,
-            sdk_version: request.sdk_version.map(Into::into),
+            compatibility_version: input.compatibility_version,
+            sdk_version: input.sdk_version.map(Into::into),
         },
         client_token: client_token.into(),
-        started_at: format!("{now:.3}"),
-        request_id: caller.request_id.clone(),
+        started_at: app.date_time(),
+        ended_at: None,
+        request_id: request_id.to_owned(),
     }
 }
 
-/// Whether the run that is there is the very one that this request was to write: the SDK repeats a put whose answer
-/// was lost, and the repetition finds what the first one wrote.
+/// Whether the existing run is the very one that this request was to write: the SDK repeats a put whose answer was lost,
+/// and the repetition finds what the first one wrote.
 ///
-/// The request id alone would not tell: a caller can have API Gateway use one of the caller's.
+/// The request id alone would not tell: a caller can make API Gateway use one of the caller's.
 fn is_own(existing: &WorkflowRun, requested: &WorkflowRun) -> bool {
     existing.request_id == requested.request_id
         && existing.started_at == requested.started_at
         && existing.is_same_request_as(requested)
 }
 
-/// The outcome of a request whose client token has a run already.
-fn replay(existing: WorkflowRun, requested: &WorkflowRun) -> Result<(WorkflowRun, Outcome), ApiError> {
-    if existing.is_same_request_as(requested) {
-        return Ok((existing, Outcome::Replayed));
-    }
-    let message = "The client token was used by an earlier request with different parameters.";
-    Err(ApiError::Conflict(Resource::WorkflowRun(existing.workflow_run_id), message))
+/// The outcome of a request whose client token has started a run before.
+fn replay(existing: StoredRun, requested: &WorkflowRun) -> Result<(WorkflowRun, Outcome), ApiError> {
+    let message = match existing {
+        StoredRun::Run(existing) if existing.is_same_request_as(requested) => {
+            return Ok((*existing, Outcome::Replayed));
+        }
+        StoredRun::Run(existing)
+            if existing.workflow_definition_name != requested.workflow_definition_name
+                || existing.definition_id == requested.definition_id =>
+        {
+            "The client token was used by an earlier request with different parameters."
+        }
+        StoredRun::Run(_) | StoredRun::Tombstone(_) => {
+            "The client token was used by an earlier request, whose workflow run or definition has been deleted."
+        }
+    };
+    Err(ApiError::Conflict(Resource::WorkflowRun(requested.workflow_run_id.clone()), message))
 }
 
-/// Keeps in mind, here and in the table, that a log group exists. That is a favour to later requests: it never fails
-/// this one.
-async fn remember_log_group(app: &App, caller: &Caller, key: Option<String>, now: Timestamp) {
+/// Remembers, here and in the table, that a log group exists. That is a favour to later requests: it never fails this
+/// one.
+async fn remember_log_group(app: &App, request: &ApiRequest, key: Option<String>, now: Timestamp) {
     let Some(key) = key else { return };
     let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
     let written = timeout(LOG_GROUP_ITEM_TIMEOUT, app.store.put_log_group(&key, expires_at)).await;
     let failure = match written {
-        Ok(Ok(())) => return app.known_log_groups.insert(key, now + LOG_GROUP_TIME_TO_LIVE),
+        Ok(Ok(())) => return app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
         Ok(Err(error)) => error.detail(),
         Err(elapsed) => Some(elapsed.to_string()),
     };
-    warn!(request_id = caller.request_id, detail = failure, "the log group's item was not written");
-    app.known_log_groups.insert(key, now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
+    warn!(request_id = request.request_id, detail = failure, "the log group's item was not written");
+    app.known_log_groups.insert(key, (), now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
 }

@@ -1,24 +1,24 @@
-//! Log groups that are known to exist, so that no other environment has to ask CloudWatch Logs.
+//! Log groups that are known to exist, so that other environments need not ask CloudWatch Logs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{PUT_ITEM, Store, failure, item, take};
+use super::{PUT_ITEM, Store, failure, item};
 use crate::error::ApiError;
 use crate::model::LogGroupName;
 
-/// A log group that was there when the item was written.
+/// A log group that existed when the item was written.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnownLogGroup {
-    /// Epoch seconds. From then on the item counts as absent: DynamoDB may delete it days later.
+    /// Epoch seconds. From then on the item counts as absent.
     expires_at: i64,
 }
 
 impl KnownLogGroup {
     /// Whether the item is there and has not expired.
     pub fn is_current(item: Option<Self>, now: Timestamp) -> bool {
-        item.is_some_and(|known| known.expires_at > now.as_second())
+        item.is_some_and(|known| super::is_current(Some(known.expires_at), now))
     }
 }
 
@@ -34,8 +34,7 @@ impl Store {
     /// # Errors
     /// Those of [`Store::find`].
     pub async fn knows_log_group(&self, key: &str, now: Timestamp) -> Result<bool, ApiError> {
-        let mut items = self.batch_get([key].into_iter()).await?;
-        Ok(KnownLogGroup::is_current(take(&mut items, Some(key))?, now))
+        Ok(KnownLogGroup::is_current(self.get(key).await?, now))
     }
 
     /// Remembers, for every environment, that a log group exists.

@@ -1,5 +1,6 @@
 //! The DynamoDB table: its items, and the calls on it.
 
+mod index;
 mod known_log_groups;
 mod workflow_definitions;
 mod workflow_runs;
@@ -9,9 +10,12 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,30 +25,29 @@ use tokio::time::sleep;
 
 use crate::aws::{self, FailedCall, ShortUserAgent};
 use crate::error::{ApiError, Limit};
-
 use known_log_groups::KnownLogGroup;
 
+pub use index::Listing;
 pub use known_log_groups::log_group_key;
-pub use workflow_definitions::{WorkflowDefinition, definition_key};
-pub use workflow_runs::{ClientInfo, Put, WorkflowRun};
+pub use workflow_definitions::{MarkedDeleting, PutDefinition, WorkflowDefinition, definition_key};
+pub use workflow_runs::{ClientInfo, DeletedRun, EndedRun, PutRun, StoredRun, WorkflowRun, run_key};
 
 /// The table's one key attribute.
 const KEY: &str = "pk";
 
 const BATCH_GET_ITEM: &str = "dynamodb:BatchGetItem";
+const GET_ITEM: &str = "dynamodb:GetItem";
 const PUT_ITEM: &str = "dynamodb:PutItem";
+const QUERY: &str = "dynamodb:Query";
+const UPDATE_ITEM: &str = "dynamodb:UpdateItem";
+
+/// The AWS SDK's own first backoff, up to a second, is longer than all of a create.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
+
+/// The attempts that a call gets, the first one among them.
+const ATTEMPTS: u32 = 3;
 
 type Item = HashMap<String, AttributeValue>;
-
-/// What [`Store::find`] found.
-pub struct Found {
-    /// The run, if it exists.
-    pub run: Option<WorkflowRun>,
-    /// The definition, if it was asked for and exists.
-    pub definition: Option<WorkflowDefinition>,
-    /// Whether the log group was asked for and is known to exist.
-    pub log_group: bool,
-}
 
 /// The table.
 pub struct Store {
@@ -52,11 +55,22 @@ pub struct Store {
     table_name: String,
 }
 
+/// What [`Store::find`] found.
+pub struct Found {
+    /// The run, or its tombstone.
+    pub run: Option<StoredRun>,
+    /// The definition, if its key was given and it exists.
+    pub definition: Option<WorkflowDefinition>,
+    /// Whether the log group's key was given and it is known to exist.
+    pub log_group: bool,
+}
+
 impl Store {
-    /// A client of the table, with the AWS SDK's retries.
+    /// A client of the table, with the AWS SDK's standard retries.
     #[must_use]
     pub fn new(config: &SdkConfig, table_name: String) -> Self {
-        let config = Builder::from(config).interceptor(ShortUserAgent).build();
+        let retries = RetryConfig::standard().with_initial_backoff(INITIAL_BACKOFF).with_max_attempts(ATTEMPTS);
+        let config = Builder::from(config).interceptor(ShortUserAgent).retry_config(retries).build();
         Self { client: Client::from_conf(config), table_name }
     }
 
@@ -74,15 +88,15 @@ impl Store {
         let keys = [Some(run_key), definition_key, log_group_key];
         let mut items = self.batch_get(keys.into_iter().flatten()).await?;
         Ok(Found {
-            run: take(&mut items, Some(run_key))?,
-            definition: take(&mut items, definition_key)?,
+            run: take(&mut items, Some(run_key))?.filter(|run: &StoredRun| run.is_current(now)),
+            definition: take(&mut items, definition_key)?.filter(|found: &WorkflowDefinition| found.is_current(now)),
             log_group: KnownLogGroup::is_current(take(&mut items, log_group_key)?, now),
         })
     }
 
     async fn batch_get(&self, keys: impl Iterator<Item = &str>) -> Result<HashMap<String, Item>, ApiError> {
-        let keys = keys.map(|key| HashMap::from([(KEY.to_owned(), AttributeValue::S(key.to_owned()))]));
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true).build();
+        let keys =
+            KeysAndAttributes::builder().set_keys(Some(keys.map(key_of).collect())).consistent_read(true).build();
         let mut wanted =
             HashMap::from([(self.table_name.clone(), keys.map_err(|e| ApiError::InternalServer(e.into()))?)]);
         let mut items = HashMap::new();
@@ -102,11 +116,46 @@ impl Store {
         }
         Err(ApiError::Throttling(Limit::DynamoDb, format!("{BATCH_GET_ITEM} left keys unprocessed").into()))
     }
+
+    /// Reads one item, consistently.
+    async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ApiError> {
+        let get = self.client.get_item().table_name(&self.table_name).set_key(Some(key_of(key))).consistent_read(true);
+        let output = get.send().await.map_err(|error| failure(GET_ITEM, error))?;
+        output.item.map(|item| parse(key, item)).transpose()
+    }
+}
+
+/// The item, if there is one, on which the condition of a put did not hold.
+fn refusing_item_of_put(error: SdkError<PutItemError>) -> Result<Option<Item>, ApiError> {
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
+        _ => Err(failure(PUT_ITEM, error)),
+    }
+}
+
+/// The item, if there is one, on which the condition of an update did not hold.
+fn refusing_item_of_update(error: SdkError<UpdateItemError>) -> Result<Option<Item>, ApiError> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
+        _ => Err(failure(UPDATE_ITEM, error)),
+    }
+}
+
+fn key_of(key: &str) -> Item {
+    HashMap::from([(KEY.to_owned(), string(key))])
+}
+
+fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
 }
 
 fn item(key: &str, attributes: &impl Serialize) -> Result<Item, ApiError> {
     let mut item: Item = to_item(attributes).map_err(|error| ApiError::InternalServer(error.into()))?;
-    item.insert(KEY.to_owned(), AttributeValue::S(key.to_owned()));
+    item.insert(KEY.to_owned(), string(key));
     Ok(item)
 }
 
@@ -117,6 +166,11 @@ fn take<T: DeserializeOwned>(items: &mut HashMap<String, Item>, key: Option<&str
 
 fn parse<T: DeserializeOwned>(key: &str, item: Item) -> Result<T, ApiError> {
     from_item(item).map_err(|error| ApiError::InternalServer(format!("the item {key} cannot be read: {error}").into()))
+}
+
+/// Whether an item with this `expiresAt` still counts: DynamoDB deletes expired items days late.
+fn is_current(expires_at: Option<i64>, now: Timestamp) -> bool {
+    expires_at.is_none_or(|expires_at| expires_at > now.as_second())
 }
 
 /// What the failure of a call on the table means, after the SDK's retries. A missing table is the operator's mistake.

@@ -1,12 +1,19 @@
 //! Workflow runs in the table.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{PUT_ITEM, Store, failure, item, parse};
+use super::index::sort_key;
+use super::{Listing, Store, item, key_of, number, parse, refusing_item_of_put, refusing_item_of_update, string};
 use crate::error::ApiError;
+use crate::model::{DateTime, Page, RunState, WorkflowRunId, WorkflowRunStatus};
+
+/// Over how many partitions of the index the runs of a definition are spread: each bears 1,000 writes per second.
+const SHARDS: u8 = 4;
+
+/// How long a tombstone lives, in seconds: so long, no late retry of a create brings its run back.
+const TOMBSTONE_SECONDS: i64 = 24 * 60 * 60;
 
 /// A workflow run. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token.
 #[derive(Deserialize, Serialize)]
@@ -18,20 +25,25 @@ pub struct WorkflowRun {
     pub workflow_run_id: String,
     /// The definition that it runs.
     pub workflow_definition_name: String,
+    /// The generation of that definition.
+    pub definition_id: String,
     /// `RUNNING` at first.
-    pub status: String,
+    pub status: WorkflowRunStatus,
     /// The AI model.
     pub model_id: String,
     /// The log group, if the request named one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group_name: Option<String>,
-    /// The client that asked for it.
+    /// The client that started it.
     pub client_info: ClientInfo,
     /// The client token; a random one, if the request had none.
     pub client_token: String,
-    /// When it was asked for: ISO 8601, UTC, three decimals.
-    pub started_at: String,
-    /// The request that asked for it.
+    /// When it started.
+    pub started_at: DateTime,
+    /// When it ended, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime>,
+    /// The request that started it.
     pub request_id: String,
 }
 
@@ -42,8 +54,28 @@ pub struct ClientInfo {
     /// The client's compatibility version.
     pub compatibility_version: i32,
     /// The version of its SDK.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdk_version: Option<String>,
+}
+
+/// What is left of a deleted run, for a day: enough for a late retry of its create not to bring it back.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tombstone {
+    definition_id: String,
+    status: WorkflowRunStatus,
+    /// Epoch seconds.
+    expires_at: i64,
+}
+
+/// The item under a run's key.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum StoredRun {
+    /// The run was deleted.
+    Tombstone(Tombstone),
+    /// The run.
+    Run(Box<WorkflowRun>),
 }
 
 impl WorkflowRun {
@@ -53,44 +85,188 @@ impl WorkflowRun {
         format!("run/{}/{}", self.account_id, self.workflow_run_id)
     }
 
-    /// Whether both were asked for by equal requests; that is, all is equal that does not change later.
+    /// What the table says of its status. (A time-out is derived from that.)
+    #[must_use]
+    pub fn stored_state(&self) -> RunState {
+        RunState { status: self.status, ended_at: self.ended_at }
+    }
+
+    /// Whether both were started by equal requests; that is, all is equal that does not change later.
     #[must_use]
     pub fn is_same_request_as(&self, other: &Self) -> bool {
         self.client_token == other.client_token
             && self.workflow_definition_name == other.workflow_definition_name
+            && self.definition_id == other.definition_id
             && self.model_id == other.model_id
             && self.log_group_name == other.log_group_name
             && self.client_info == other.client_info
     }
 }
 
+impl StoredRun {
+    /// The run, if it is one of this definition and not deleted.
+    #[must_use]
+    pub fn of(self, definition_id: &str) -> Option<Box<WorkflowRun>> {
+        match self {
+            Self::Run(run) if run.definition_id == definition_id => Some(run),
+            Self::Run(_) | Self::Tombstone(_) => None,
+        }
+    }
+
+    pub(super) fn is_current(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Run(_) => true,
+            Self::Tombstone(tombstone) => super::is_current(Some(tombstone.expires_at), now),
+        }
+    }
+}
+
+/// The key of a run's item.
+#[must_use]
+pub fn run_key(account_id: &str, id: &WorkflowRunId) -> String {
+    format!("run/{account_id}/{}", id.as_str())
+}
+
 /// How [`Store::put_run`] ended.
-pub enum Put {
+pub enum PutRun {
     /// The run exists now.
     Created,
-    /// It existed before; nothing was changed.
-    Existing(Box<WorkflowRun>),
+    /// Its key is taken by this; nothing was changed.
+    Existing(StoredRun),
+}
+
+/// How [`Store::end_run`] ended.
+pub enum EndedRun {
+    /// The run is as it was asked for.
+    Updated,
+    /// It was not `RUNNING`, or not there; nothing was changed.
+    NotRunning(Option<StoredRun>),
 }
 
 impl Store {
-    /// Writes the run unless it exists. This is the commit point of a create, and all of the idempotency protocol.
+    /// Reads a run of this definition, consistently.
     ///
     /// # Errors
-    /// Those of the call; an existing item that cannot be read. In doubt the run may exist: a retry will tell.
-    pub async fn put_run(&self, run: &WorkflowRun) -> Result<Put, ApiError> {
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item(&run.key(), run)?));
+    /// Those of the call; an item that cannot be read.
+    pub async fn get_run(&self, key: &str, definition_id: &str) -> Result<Option<Box<WorkflowRun>>, ApiError> {
+        Ok(self.get(key).await?.and_then(|run: StoredRun| run.of(definition_id)))
+    }
+
+    /// Writes the run unless its key is taken. This is the commit point of a create, and all of the idempotency protocol.
+    ///
+    /// # Errors
+    /// Those of the call; an existing item that cannot be read. If the outcome is unknown, the run may exist; a retry
+    /// settles it.
+    pub async fn put_run(&self, run: &WorkflowRun, now: Timestamp) -> Result<PutRun, ApiError> {
+        let key = run.key();
+        let mut item = item(&key, run)?;
+        item.insert("listKey".into(), string(list_key(&run.definition_id, shard(&run.workflow_run_id))));
+        item.insert("sortKey".into(), string(sort_key(run.started_at, &run.workflow_run_id)));
+        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
         let result = put
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
+            .expression_attribute_values(":now", number(now.as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = result else { return Ok(Put::Created) };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(ConditionalCheckFailedException {
-                item: Some(existing),
-                ..
-            })) => Ok(Put::Existing(Box::new(parse(&run.key(), existing.clone())?))),
-            _ => Err(failure(PUT_ITEM, error)),
-        }
+        let Err(error) = result else { return Ok(PutRun::Created) };
+        let existing = refusing_item_of_put(error)?.unwrap_or_default();
+        Ok(PutRun::Existing(parse(&key, existing)?))
     }
+
+    /// Reads a page of the runs of a definition.
+    ///
+    /// # Errors
+    /// Those of the calls; an item that cannot be read.
+    pub async fn list_runs(&self, definition_id: &str, page: &Page) -> Result<Listing<WorkflowRunStatus>, ApiError> {
+        let list_keys: Vec<_> = (0..SHARDS).map(|shard| list_key(definition_id, shard)).collect();
+        self.list(&list_keys, page).await
+    }
+
+    /// Gives a run of this definition a new state, if it is `RUNNING`, and was started later than `latest_start` if there
+    /// is one.
+    ///
+    /// # Errors
+    /// Those of the call; an item that cannot be read.
+    pub async fn end_run(
+        &self,
+        key: &str,
+        definition_id: &str,
+        state: RunState,
+        latest_start: Option<DateTime>,
+    ) -> Result<EndedRun, ApiError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table_name)
+            .set_key(Some(key_of(key)))
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":definitionId", string(definition_id))
+            .expression_attribute_values(":running", string(WorkflowRunStatus::Running.as_str()))
+            .expression_attribute_values(":status", string(state.status.as_str()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        update = match state.ended_at {
+            Some(ended_at) => update
+                .update_expression("SET #status = :status, endedAt = :endedAt")
+                .expression_attribute_values(":endedAt", string(ended_at.to_string())),
+            None => update.update_expression("SET #status = :status"),
+        };
+        let is_running = "definitionId = :definitionId AND #status = :running";
+        update = match latest_start {
+            Some(latest_start) => update
+                .condition_expression(format!("{is_running} AND startedAt > :latestStart"))
+                .expression_attribute_values(":latestStart", string(latest_start.to_string())),
+            None => update.condition_expression(is_running),
+        };
+        let Err(error) = update.send().await else { return Ok(EndedRun::Updated) };
+        let existing = refusing_item_of_update(error)?;
+        Ok(EndedRun::NotRunning(existing.map(|item| parse(key, item)).transpose()?))
+    }
+
+    /// Replaces a run of this definition by its tombstone, which takes it out of the index. Tells whether the run is
+    /// deleted now, by this call or an earlier one.
+    ///
+    /// # Errors
+    /// Those of the call; an item that cannot be read.
+    pub async fn delete_run(&self, key: &str, definition_id: &str, now: Timestamp) -> Result<DeletedRun, ApiError> {
+        let tombstone = Tombstone {
+            definition_id: definition_id.to_owned(),
+            status: WorkflowRunStatus::Deleting,
+            expires_at: now.as_second() + TOMBSTONE_SECONDS,
+        };
+        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item(key, &tombstone)?));
+        let result = put
+            .condition_expression("definitionId = :definitionId AND attribute_not_exists(expiresAt)")
+            .expression_attribute_values(":definitionId", string(definition_id))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = result else { return Ok(DeletedRun::Now) };
+        let existing = refusing_item_of_put(error)?.map(|item| parse::<StoredRun>(key, item)).transpose()?;
+        Ok(match existing.filter(|existing| existing.is_current(now)) {
+            Some(StoredRun::Tombstone(tombstone)) if tombstone.definition_id == definition_id => DeletedRun::Before,
+            _ => DeletedRun::Absent,
+        })
+    }
+}
+
+/// How [`Store::delete_run`] ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DeletedRun {
+    /// The run is deleted now.
+    Now,
+    /// It had been deleted before, within a day.
+    Before,
+    /// The definition has no such run.
+    Absent,
+}
+
+fn list_key(definition_id: &str, shard: u8) -> String {
+    format!("runs/{definition_id}/{shard}")
+}
+
+/// The shard of a run: the last bits of its id.
+fn shard(workflow_run_id: &str) -> u8 {
+    let last = workflow_run_id.chars().last().and_then(|digit| digit.to_digit(16)).unwrap_or_default();
+    u8::try_from(last).unwrap_or_default() % SHARDS
 }

@@ -1,0 +1,51 @@
+//! Amazon Resource Names of workflow definitions and runs.
+
+/// The ARNs of one Region, in the form that the service gives them.
+pub struct Arns {
+    /// `arn:{partition}:nova-act:{region}`.
+    prefix: String,
+}
+
+impl Arns {
+    /// The ARNs of this Region; it decides the partition.
+    #[must_use]
+    pub fn new(region: &str) -> Self {
+        let partition = match region.split_once('-') {
+            Some(("cn", _)) => "aws-cn",
+            Some(("us", rest)) if rest.starts_with("gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        Self { prefix: format!("arn:{partition}:nova-act:{region}") }
+    }
+
+    /// The ARN of a workflow definition.
+    #[must_use]
+    pub fn workflow_definition(&self, account_id: &str, name: &str) -> String {
+        format!("{}:{account_id}:workflow-definition/{name}", self.prefix)
+    }
+
+    /// The ARN of a workflow run.
+    #[must_use]
+    pub fn workflow_run(&self, account_id: &str, workflow_definition_name: &str, workflow_run_id: &str) -> String {
+        let definition = self.workflow_definition(account_id, workflow_definition_name);
+        format!("{definition}/workflow-run/{workflow_run_id}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_decides_the_partition() {
+        for (region, partition) in
+            [("us-east-1", "aws"), ("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+        {
+            let arn = format!("arn:{partition}:nova-act:{region}:123456789012:workflow-definition/demo");
+            assert_eq!(Arns::new(region).workflow_definition("123456789012", "demo"), arn);
+            let run = format!("{arn}/workflow-run/a9ff6150-839b-595c-ada9-279222f7f3a4");
+            let id = "a9ff6150-839b-595c-ada9-279222f7f3a4";
+            assert_eq!(Arns::new(region).workflow_run("123456789012", "demo", id), run);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! GetWorkflowDefinition: tells what a workflow definition is and whether runs of it may start.
+
+use serde::Serialize;
+
+use super::{AuthorizedRequest, Outcome, Success};
+use crate::app::App;
+use crate::error::ApiError;
+use crate::model::{DateTime, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig};
+use crate::store::{WorkflowDefinition, definition_key};
+
+/// The operation's output.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GetWorkflowDefinitionResponse {
+    name: String,
+    arn: String,
+    created_at: DateTime,
+    status: WorkflowDefinitionStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    export_config: Option<WorkflowExportConfig>,
+}
+
+/// From the request to the success.
+///
+/// # Errors
+/// [`ApiError::Validation`]; those of [`get_workflow_definition`].
+pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
+    let name = request.definition_input()?;
+    let output = get_workflow_definition(app, request.account_id, &name).await?;
+    Success::new(Outcome::Read, &output)
+}
+
+/// Reads a definition, consistently. One that is being deleted is there until it is gone.
+///
+/// # Errors
+/// [`ApiError::ResourceNotFound`]: the account has no such definition. Those of the call.
+async fn get_workflow_definition(
+    app: &App,
+    account_id: &str,
+    name: &WorkflowDefinitionName,
+) -> Result<GetWorkflowDefinitionResponse, ApiError> {
+    let key = definition_key(account_id, name);
+    let now = app.now();
+    let found = app.store.get_definition(&key, now).await?;
+    let definition = app.existing_definition(found, name, key, now)?;
+    let WorkflowDefinition { name, created_at, status, description, export_config, .. } = definition;
+    let arn = app.arns.workflow_definition(account_id, &name);
+    Ok(GetWorkflowDefinitionResponse { name, arn, created_at, status, description, export_config })
+}

@@ -1,0 +1,96 @@
+//! UpdateWorkflowRun: ends a run, once.
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{AuthorizedRequest, Outcome, Success};
+use crate::app::App;
+use crate::error::{ApiError, Resource};
+use crate::model::{RunState, Violation, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
+use crate::store::{EndedRun, run_key};
+use crate::validation::Fields;
+
+/// The statuses that a client may set.
+const MAY_BE_SET: &[&str] = &["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"];
+
+/// The operation's input.
+struct UpdateWorkflowRunRequest {
+    workflow_definition_name: WorkflowDefinitionName,
+    workflow_run_id: WorkflowRunId,
+    /// Any but `DELETING`.
+    status: WorkflowRunStatus,
+}
+
+/// From the request to the success.
+///
+/// # Errors
+/// [`ApiError::Validation`]; those of [`update_workflow_run`].
+pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
+    let input = UpdateWorkflowRunRequest::parse(&request)?;
+    let outcome = update_workflow_run(app, request.account_id, &input).await?;
+    Ok(Success::new(outcome, &json!({}))?.about(input.workflow_run_id))
+}
+
+impl UpdateWorkflowRunRequest {
+    fn parse(request: &AuthorizedRequest<'_>) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        struct Body<'a> {
+            #[serde(borrow)]
+            status: Option<&'a RawValue>,
+        }
+
+        let mut fields = Fields::default();
+        let workflow_definition_name = request.workflow_definition_name(&mut fields);
+        let workflow_run_id = request.workflow_run_id(&mut fields);
+        let Some(body) = fields.body::<Body>(&request.request.body) else { return fields.finish(None) };
+        let status = fields.required("status", body.status).and_then(|status| match status {
+            WorkflowRunStatus::Deleting => fields.check("status", Err(Violation::InvalidStatus(MAY_BE_SET))),
+            status => Some(status),
+        });
+        let input = || {
+            Some(Self {
+                workflow_definition_name: workflow_definition_name?,
+                workflow_run_id: workflow_run_id?,
+                status: status?,
+            })
+        };
+        fields.finish(input())
+    }
+}
+
+/// Gives a run that is `RUNNING` its new status. One that has ended keeps its status: to end it again in the same way
+/// succeeds, in another way conflicts.
+///
+/// # Errors
+/// * [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
+/// * [`ApiError::Conflict`]: the run has ended with another status.
+/// * Those of the calls.
+async fn update_workflow_run(
+    app: &App,
+    account_id: &str,
+    input: &UpdateWorkflowRunRequest,
+) -> Result<Outcome, ApiError> {
+    let definition_id = app.definition_id(account_id, &input.workflow_definition_name).await?;
+    let key = run_key(account_id, &input.workflow_run_id);
+    let now = app.date_time();
+    let ended_at = (input.status != WorkflowRunStatus::Running).then_some(now);
+    let state = RunState { status: input.status, ended_at };
+    let latest_start = app.run_timeout.latest_start(now);
+    let existing = match app.store.end_run(&key, &definition_id, state, latest_start).await? {
+        EndedRun::Updated => return Ok(Outcome::Updated),
+        EndedRun::NotRunning(existing) => existing.and_then(|run| run.of(&definition_id)),
+    };
+
+    let resource = || Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned());
+    let run = existing.ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
+    let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
+    if derived.status != input.status {
+        return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
+    }
+    // It has timed out, and nobody has stored that yet.
+    if derived != run.stored_state() {
+        app.store.end_run(&key, &definition_id, derived, None).await?;
+    }
+    Ok(Outcome::Unchanged)
+}

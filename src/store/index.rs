@@ -1,0 +1,106 @@
+//! The global secondary index, from which listings are read. It is eventually consistent.
+
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+
+use super::{Item, QUERY, Store, failure, parse, string};
+use crate::error::ApiError;
+use crate::model::{DateTime, NextToken, Page, SortOrder};
+
+const INDEX: &str = "list";
+
+/// An item of the index.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry<S> {
+    sort_key: String,
+    /// The status.
+    pub status: S,
+    /// When it ended, if it has.
+    pub ended_at: Option<DateTime>,
+}
+
+impl<S> Entry<S> {
+    /// When it was created or started, and its name or id: what the sort key consists of.
+    ///
+    /// # Errors
+    /// A sort key of another form.
+    pub fn created_at_and_id(&self) -> Result<(DateTime, &str), ApiError> {
+        let parts = self.sort_key.split_once('/').and_then(|(at, id)| Some((DateTime::parse(at)?, id)));
+        parts.ok_or_else(|| ApiError::InternalServer(format!("the sort key {} cannot be read", self.sort_key).into()))
+    }
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct Listing<S> {
+    /// What is on it.
+    pub entries: Vec<Entry<S>>,
+    /// Where it goes on, if there is more.
+    pub next_token: Option<NextToken>,
+}
+
+/// The sort key of what was created or started then and has this name or id.
+pub(super) fn sort_key(created_at: DateTime, id: &str) -> String {
+    format!("{created_at}/{id}")
+}
+
+impl Store {
+    /// Reads a page of the listing that consists of these partitions of the index: one `Query` for each, at once.
+    ///
+    /// # Errors
+    /// Those of the calls; an item that cannot be read.
+    pub(super) async fn list<S>(&self, list_keys: &[String], page: &Page) -> Result<Listing<S>, ApiError>
+    where
+        S: for<'de> Deserialize<'de>,
+    {
+        // One more than the page has tells whether there is another page.
+        let limit = page.max_results.get() + 1;
+        let queries = list_keys.iter().map(|list_key| self.query(list_key, page, limit));
+        let items = try_join_all(queries).await?.into_iter().flatten();
+        let mut entries = items.map(|item| parse("of the index", item)).collect::<Result<Vec<Entry<S>>, _>>()?;
+        entries.sort_unstable_by(|a, b| match page.sort_order {
+            SortOrder::Ascending => a.sort_key.cmp(&b.sort_key),
+            SortOrder::Descending => b.sort_key.cmp(&a.sort_key),
+        });
+        let has_more = entries.len() >= limit;
+        entries.truncate(page.max_results.get());
+        let last = entries.last().filter(|_| has_more);
+        let next_token = last.map(|last| NextToken::after(&last.sort_key));
+        Ok(Listing { entries, next_token })
+    }
+
+    /// The first items of a partition behind the page's token, as many as there are up to this limit.
+    async fn query(&self, list_key: &str, page: &Page, limit: usize) -> Result<Vec<Item>, ApiError> {
+        let (is_ascending, behind) = match page.sort_order {
+            SortOrder::Ascending => (true, "listKey = :listKey AND sortKey > :sortKey"),
+            SortOrder::Descending => (false, "listKey = :listKey AND sortKey < :sortKey"),
+        };
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table_name)
+            .index_name(INDEX)
+            .scan_index_forward(is_ascending)
+            .expression_attribute_values(":listKey", string(list_key));
+        query = match &page.next_token {
+            Some(token) => {
+                query.key_condition_expression(behind).expression_attribute_values(":sortKey", string(token.sort_key()))
+            }
+            None => query.key_condition_expression("listKey = :listKey"),
+        };
+        let mut items = Vec::new();
+        let mut start: Option<Item> = None;
+        // DynamoDB may end an answer before the limit is reached; it does so at a megabyte, which no page comes near.
+        loop {
+            let rest = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
+            let output = query.clone().limit(rest).set_exclusive_start_key(start).send().await;
+            let output = output.map_err(|error| failure(QUERY, error))?;
+            items.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key;
+            if start.is_none() || items.len() >= limit {
+                return Ok(items);
+            }
+        }
+    }
+}
