@@ -140,7 +140,7 @@ async fn the_caller_is_who_signed_the_request_else_who_owns_the_api() {
             (json!(""), json!("222222222222"), "222222222222"),
             (Value::Null, Value::Null, "000000000000"),
         ] {
-            crate::embedded::put_definition(&app.services, account, "demo", "ACTIVE").await.unwrap();
+            crate::embedded::app.define(account, "demo").await;
             let mut event = sample(name);
             *event.pointer_mut(signed).unwrap() = signer;
             event["requestContext"]["accountId"] = owner;

@@ -14,9 +14,9 @@ use uuid::Uuid;
 use workflow_runs::Sources;
 use workflow_runs::handler::handle;
 
-use crate::embedded::UNIDENTIFIED;
 use crate::gateway;
-use crate::support::{Answer, Fault, TOKEN, TestApp, body};
+use crate::gateway::LOCAL_ACCOUNT;
+use crate::support::{Answer, Fault, TOKEN, TestApp, body, events};
 
 fn request() -> String {
     body(TOKEN, "/workflow-runs/demo").to_string()
@@ -211,7 +211,7 @@ async fn an_item_that_cannot_be_read_is_internal() {
     let put = aws_sdk_dynamodb::Client::new(&app.services.aws).put_item().table_name(&app.services.table_name);
     put.set_item(Some(run)).send().await.unwrap();
     assert_internal(&app.put(request()).await);
-    assert_internal(&app.other_environment(UNIDENTIFIED).await.put(request()).await);
+    assert_internal(&app.other_environment(LOCAL_ACCOUNT).await.put(request()).await);
 }
 
 #[tokio::test]
@@ -230,13 +230,9 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
     for operation in ["BatchGetItem", "CreateLogGroup", "PutItem"] {
         let app = TestApp::start().await;
         app.fail(operation, 100, Fault::Hang);
-        let event = json!({
-            "httpMethod": "PUT",
-            "path": "/workflow-definitions/demo/workflow-runs",
-            "requestContext": {"httpMethod": "PUT", "requestId": "the-gateways-id"},
-            "body": request(),
-        })
-        .to_string();
+        let mut event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), &request());
+        event["requestContext"]["requestId"] = "the-gateways-id".into();
+        let event = event.to_string();
         let timeout = Duration::from_secs(1);
         let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), timeout);
         // Without a deadline it would be over after 3 seconds at the earliest.
@@ -251,13 +247,7 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
 #[tokio::test]
 async fn a_deadline_in_the_past_is_ignored() {
     let app = TestApp::start().await;
-    let event = json!({
-        "httpMethod": "PUT",
-        "path": "/workflow-definitions/demo/workflow-runs",
-        "requestContext": {"httpMethod": "PUT"},
-        "body": request(),
-    })
-    .to_string();
+    let event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), &request()).to_string();
     let request: LambdaRequest = serde_json::from_str(&event).unwrap();
     let mut context = Context::default();
     context.deadline = 600_000;
@@ -274,7 +264,7 @@ async fn a_panic_is_answered_and_the_next_request_works() {
         }
         Uuid::new_v4()
     };
-    let app = TestApp::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }).await;
+    let app = TestApp::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }, |config| config).await;
     let without_a_token = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
     assert_internal(&app.put(without_a_token).await);
     app.assert_nothing_left_behind().await;

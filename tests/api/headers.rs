@@ -18,7 +18,7 @@ async fn a_call_carries_one_short_user_agent_and_none_of_the_sdks_own() {
         sink.lock().unwrap().push(headers);
         "{}"
     });
-    let config = embedded::config(&serve(aws).await, "workflow-runs");
+    let config = embedded::config(&serve(aws).await);
     let app = Arc::new(App::new(config, Sources::default(), |_| ()));
     let event = event(0, "demo", r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#).to_string();
     gateway::invoke(app, event.as_bytes(), gateway::TIMEOUT).await.unwrap();

@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use workflow_runs::Sources;
 
-use crate::embedded::{SAMPLE, UNIDENTIFIED, put_definition};
-use crate::support::{Fault, TOKEN, TestApp, body};
+use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 #[tokio::test]
 async fn a_replay_is_answered_with_the_run_that_is_there() {
@@ -17,7 +17,7 @@ async fn a_replay_is_answered_with_the_run_that_is_there() {
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("run/").await;
     // Warm, the put's condition tells; in a fresh environment, the read.
-    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!((replay.status, &replay.body), (201, &first.body));
         assert_eq!(replay.header("idempotent-replayed"), Some("true"));
@@ -35,7 +35,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
     let update = dynamodb.update_item().table_name(&app.services.table_name).key("pk", key);
     let update = update.update_expression("SET #s = :s").expression_attribute_names("#s", "status");
     update.expression_attribute_values(":s", AttributeValue::S("SUCCEEDED".into())).send().await.unwrap();
-    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!(replay.body, json!({"status": "SUCCEEDED", "workflowRunId": first.body["workflowRunId"]}));
     }
@@ -44,8 +44,8 @@ async fn a_replay_tells_what_has_become_of_the_run() {
 #[tokio::test]
 async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behind() {
     let app = TestApp::start().await;
-    for account in [UNIDENTIFIED, SAMPLE] {
-        put_definition(&app.services, account, "other", "ACTIVE").await.unwrap();
+    for account in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+        app.define(account, "other").await;
     }
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("").await;
@@ -63,7 +63,7 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
     }
     others.push(("other", body(TOKEN, "/a")));
     let conflict = json!({"resourceId": first.body["workflowRunId"], "resourceType": "workflow-run"});
-    for app in [&app, &app.other_environment(UNIDENTIFIED).await] {
+    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
         for (definition, changed) in &others {
             let path = format!("/workflow-definitions/{definition}/workflow-runs");
             let answer = app.send("PUT", &path, changed.to_string()).await;
@@ -80,8 +80,8 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
 async fn a_replay_succeeds_when_the_definition_is_no_longer_active() {
     let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
-    put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
-    let other = app.other_environment(UNIDENTIFIED).await;
+    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    let other = app.other_environment(LOCAL_ACCOUNT).await;
     assert_eq!(other.put(body(TOKEN, "/a").to_string()).await.body, first.body);
     assert_eq!(other.put(body(&TOKEN.replace('0', "1"), "/a").to_string()).await.status, 409);
 }
@@ -103,9 +103,9 @@ async fn the_real_client_reads_the_run_that_it_collides_with() {
 async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
     let app = TestApp::start().await;
     let environments = [
-        app.other_environment(UNIDENTIFIED).await,
-        app.other_environment(UNIDENTIFIED).await,
-        app.other_environment(UNIDENTIFIED).await,
+        app.other_environment(LOCAL_ACCOUNT).await,
+        app.other_environment(LOCAL_ACCOUNT).await,
+        app.other_environment(LOCAL_ACCOUNT).await,
     ];
     let mut calls = JoinSet::new();
     for call in 0..60 {
@@ -121,7 +121,7 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
 #[tokio::test]
 async fn two_accounts_with_the_same_token_have_a_run_each() {
     let app = TestApp::start().await;
-    let other = app.other_environment(SAMPLE).await;
+    let other = app.other_environment(SAMPLE_ACCOUNT).await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
     assert_ne!(first.workflow_run_id(), second.workflow_run_id());
@@ -131,16 +131,11 @@ async fn two_accounts_with_the_same_token_have_a_run_each() {
 #[tokio::test]
 async fn an_account_does_not_see_another_ones_definitions() {
     let app = TestApp::start().await;
-    put_definition(&app.services, SAMPLE, "theirs", "ACTIVE").await.unwrap();
-    let mut event = json!({
-        "httpMethod": "PUT",
-        "path": "/workflow-definitions/theirs/workflow-runs",
-        "requestContext": {"httpMethod": "PUT", "accountId": SAMPLE},
-        "body": r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#,
-    });
+    app.define(SAMPLE_ACCOUNT, "theirs").await;
+    let body = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
     // One process serves both: what it has learnt for the one account does not count for the other.
-    for (account, status) in [(SAMPLE, 201), (UNIDENTIFIED, 404), (SAMPLE, 201)] {
-        event["requestContext"]["accountId"] = account.into();
+    for (account, status) in [(SAMPLE_ACCOUNT, 201), (LOCAL_ACCOUNT, 404), (SAMPLE_ACCOUNT, 201)] {
+        let event = events::rest(account, "PUT", &events::runs("theirs"), body);
         assert_eq!(app.invoke(&event).await["statusCode"], status, "{account}");
     }
 }
@@ -181,16 +176,12 @@ async fn a_different_request_conflicts_even_if_the_caller_gives_it_the_same_requ
     // API Gateway lets callers choose the request id; and at the same moment, two requests have all else in common.
     let moment = jiff::Timestamp::now();
     let sources = Sources { now: Arc::new(move || moment), ..Sources::default() };
-    let app = TestApp::start_with(sources).await;
+    let app = TestApp::start_with(sources, |config| config).await;
     for (model_id, status) in [("a", 201), ("b", 409)] {
         let mut request = body(TOKEN, "/a");
         request["modelId"] = model_id.into();
-        let event = json!({
-            "httpMethod": "PUT",
-            "path": "/workflow-definitions/demo/workflow-runs",
-            "requestContext": {"httpMethod": "PUT", "requestId": "chosen-by-the-caller"},
-            "body": request.to_string(),
-        });
+        let mut event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), &request.to_string());
+        event["requestContext"]["requestId"] = "chosen-by-the-caller".into();
         assert_eq!(app.invoke(&event).await["statusCode"], status, "{model_id}");
     }
 }

@@ -17,7 +17,8 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::support::{Fault, TestApp, body, serve};
+use crate::gateway::LOCAL_ACCOUNT;
+use crate::support::{Fault, TestApp, body, events, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.
 struct Function {
@@ -116,14 +117,11 @@ async fn answer(State(api): State<RuntimeApi>, Path((_, kind)): Path<(String, St
     StatusCode::ACCEPTED
 }
 
-/// The event of a request with this body, by the number that its id ends with.
+/// The event of a create with this body, by the number that its id ends with.
 pub fn event(number: usize, definition: &str, body: &str) -> Value {
-    json!({
-        "httpMethod": "PUT",
-        "path": format!("/workflow-definitions/{definition}/workflow-runs"),
-        "requestContext": {"httpMethod": "PUT", "requestId": format!("request-{number}")},
-        "body": body,
-    })
+    let mut event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs(definition), body);
+    event["requestContext"]["requestId"] = format!("request-{number}").into();
+    event
 }
 
 #[tokio::test]
@@ -188,7 +186,7 @@ fn without_its_environment_the_function_does_not_start_and_names_what_is_missing
         assert!(!function.process.wait().unwrap().success());
         let line: Value = serde_json::from_str(&function.log()).unwrap();
         assert_eq!(line["level"], "ERROR");
-        let sentence = format!("the environment variable {missing} is not set or empty");
+        let sentence = format!("the environment variable {missing} is missing or empty");
         assert_eq!(line["error"], sentence.as_str());
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::embedded::TABLE_NAME;
 use dynoxide::Database;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,8 +13,6 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_core::{MockRequest, MockService as _};
-
-pub const TABLE_NAME: &str = "workflow-runs";
 
 /// The services of one schedule, and all that was done to them.
 pub struct Services {

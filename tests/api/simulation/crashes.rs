@@ -30,7 +30,7 @@ fn body() -> Value {
 
 fn key() -> String {
     let token = ClientToken::new(body()["clientToken"].as_str().unwrap()).unwrap();
-    format!("run/{ACCOUNT}/{}", token.workflow_run_id(ACCOUNT))
+    format!("run/{ACCOUNT}/{}", token.workflow_run_id(ACCOUNT).as_str())
 }
 
 /// A network on which this happens to the calls from this one on, as many as are told, and nothing to the others.

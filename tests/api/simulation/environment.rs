@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Context, RequestExt as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 use workflow_runs::handler::handle;
 use workflow_runs::{App, Sources};
 
-use super::aws::{JOURNAL, Journal, Services, TABLE_NAME};
+use super::aws::{JOURNAL, Journal, Services};
 use super::network::{Connector, Death, Network};
 use crate::embedded;
-use crate::support::own_region;
+use crate::support::{events, own_region};
 
 /// One process of the function.
 pub struct Environment {
@@ -39,7 +39,7 @@ impl Environment {
         let death = Arc::new(Death::default());
         let connector =
             Connector { services: Arc::clone(services), network: Arc::clone(network), death: Arc::clone(&death) };
-        let mut config = embedded::config("http://aws.invalid", TABLE_NAME);
+        let mut config = embedded::config("http://aws.invalid");
         config.aws = config.aws.into_builder().http_client(connector.shared()).region(own_region()).build();
         let clock = Arc::clone(services);
         let sources =
@@ -49,16 +49,8 @@ impl Environment {
 
     /// Invokes the function. `None` if the environment dies: the gateway's 502.
     pub async fn invoke(&self, account_id: &str, definition: &str, body: &Value) -> (Option<Answer>, Journal) {
-        let event = json!({
-            "httpMethod": "PUT",
-            "path": format!("/workflow-definitions/{definition}/workflow-runs"),
-            "requestContext": {
-                "httpMethod": "PUT",
-                "accountId": account_id,
-                "requestId": format!("{:032x}", fastrand::u128(..)),
-            },
-            "body": body.to_string(),
-        });
+        let mut event = events::rest(account_id, "PUT", &events::runs(definition), &body.to_string());
+        event["requestContext"]["requestId"] = format!("{:032x}", fastrand::u128(..)).into();
         let mut context = Context::default();
         let deadline = now(&self.services) + SignedDuration::try_from(self.timeout).unwrap();
         context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();

@@ -6,24 +6,30 @@ use std::sync::{Arc, Once};
 use dynoxide::Database;
 use serde_json::json;
 
-use super::aws::{Services, TABLE_NAME};
+use super::aws::Services;
+use crate::embedded;
 
 /// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
 pub fn database() -> Database {
     let database = Database::memory().unwrap();
-    let create = json!({
-        "TableName": TABLE_NAME,
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    });
-    database.create_table(serde_json::from_value(create).unwrap()).unwrap();
+    database.create_table(serde_json::from_value(embedded::create_table()).unwrap()).unwrap();
     database
 }
 
 /// Puts a definition.
 pub fn put_definition(services: &Services, account_id: &str, name: &str, status: &str) {
-    services.put(&json!({"pk": {"S": format!("definition/{account_id}/{name}")}, "status": {"S": status}}));
+    services.put(&json!({
+        "pk": {"S": format!("definition/{account_id}/{name}")},
+        "accountId": {"S": account_id},
+        "name": {"S": name},
+        "definitionId": {"S": format!("{account_id}-{name}")},
+        "status": {"S": status},
+        "clientToken": {"S": "token-of-whoever-has-created-the-definition"},
+        "createdAt": {"S": "2026-11-22T00:00:00.000Z"},
+        "requestId": {"S": "setup"},
+        "listKey": {"S": format!("definitions/{account_id}")},
+        "sortKey": {"S": format!("2026-11-22T00:00:00.000Z/{name}")},
+    }));
 }
 
 thread_local! {

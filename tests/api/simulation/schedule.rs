@@ -155,7 +155,7 @@ impl Job {
 
     fn run_key(&self) -> String {
         let id = ClientToken::new(&self.client_token).unwrap().workflow_run_id(&self.account_id);
-        format!("run/{}/{id}", self.account_id)
+        format!("run/{}/{}", self.account_id, id.as_str())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What every test starts with: a server of its own, services of its own, and a look behind the scenes.
 
+pub mod events;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,8 +25,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::{App, Config, Sources};
 
-use crate::embedded::{self, Embedded, UNIDENTIFIED};
-use crate::gateway;
+use crate::embedded::{self, Embedded};
+use crate::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 
 /// A client token.
 pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
@@ -73,25 +75,29 @@ pub enum Fault {
 }
 
 impl TestApp {
-    /// A server with a definition `demo` in [`UNIDENTIFIED`] and [`embedded::SAMPLE`].
+    /// A server with a definition `demo` in [`LOCAL_ACCOUNT`] and [`SAMPLE_ACCOUNT`].
     pub async fn start() -> Self {
-        Self::start_with(Sources::default()).await
+        Self::start_with(Sources::default(), |config| config).await
     }
 
-    pub async fn start_with(sources: Sources) -> Self {
+    /// A server with other sources, and another configuration.
+    pub async fn start_with(sources: Sources, configure: impl FnOnce(Config) -> Config) -> Self {
         let embedded = Embedded::start(None).await.unwrap();
-        let services = embedded::config(&serve(embedded.clone().router()).await, "workflow-runs");
-        embedded::prepare(&services, "demo").await.unwrap();
+        let services = embedded::config(&serve(embedded.clone().router()).await);
 
         let spy = Spy::default();
         let router = embedded.router().layer(from_fn_with_state(spy.clone(), observe));
-        let mut spied = embedded::config(&serve(router).await, "workflow-runs");
-        let quick = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-        spied.aws = spied.aws.into_builder().retry_config(quick).region(own_region()).build();
+        let mut spied = configure(embedded::config(&serve(router).await));
+        spied.aws = spied.aws.into_builder().region(own_region()).build();
 
         let app = Arc::new(App::new(spied.clone(), sources, |_| ()));
-        let url = serve(gateway::router(Arc::clone(&app), UNIDENTIFIED)).await;
-        Self { url, app, services, spied, spy }
+        let url = serve(gateway::router(Arc::clone(&app), LOCAL_ACCOUNT)).await;
+        let app = Self { url, app, services, spied, spy };
+        for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+            app.define(account_id, "demo").await;
+        }
+        app.calls();
+        app
     }
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
@@ -103,7 +109,26 @@ impl TestApp {
 
     /// The real client's smallest request. The client adds a random client token.
     pub fn create(&self, definition: &str) -> CreateWorkflowRunFluentBuilder {
-        client(&self.url, definition)
+        create(&self.client(), definition)
+    }
+
+    /// Creates a definition through the API.
+    pub async fn define(&self, account_id: &str, name: &str) {
+        let event = events::rest(account_id, "PUT", "/workflow-definitions", &json!({"name": name}).to_string());
+        let response = self.invoke(&event).await;
+        assert_eq!(response["statusCode"], 201, "{response}");
+    }
+
+    /// Deletes a definition through the API.
+    pub async fn delete_definition(&self, account_id: &str, name: &str) {
+        let event = events::rest(account_id, "DELETE", &format!("/workflow-definitions/{name}"), "");
+        let response = self.invoke(&event).await;
+        assert_eq!(response["statusCode"], 202, "{response}");
+    }
+
+    /// The real client, which sends each request once.
+    pub fn client(&self) -> aws_sdk_novaact::Client {
+        client(&self.url)
     }
 
     /// A request that no client would send.
@@ -117,7 +142,7 @@ impl TestApp {
 
     /// A request with this body, for the definition `demo`.
     pub async fn put(&self, body: impl Into<Body>) -> Answer {
-        self.send("PUT", "/workflow-definitions/demo/workflow-runs", body).await
+        self.send("PUT", &events::runs("demo"), body).await
     }
 
     /// Invokes the function with an event, and returns the proxy response.
@@ -152,6 +177,18 @@ impl TestApp {
         items.into_iter().filter(|item| item["pk"].as_s().unwrap().starts_with(prefix)).collect()
     }
 
+    /// The `definitionId` of a definition.
+    pub async fn definition_id(&self, account_id: &str, name: &str) -> String {
+        let items = self.items(&format!("definition/{account_id}/{name}")).await;
+        items[0]["definitionId"].as_s().unwrap().clone()
+    }
+
+    /// Writes an item, behind the function's back.
+    pub async fn put_item(&self, item: Item) {
+        let put = aws_sdk_dynamodb::Client::new(&self.services.aws).put_item().table_name(&self.services.table_name);
+        put.set_item(Some(item)).send().await.unwrap();
+    }
+
     /// The names of the log groups that exist.
     pub async fn log_groups(&self) -> Vec<String> {
         let logs = aws_sdk_cloudwatchlogs::Client::new(&self.services.aws);
@@ -167,8 +204,8 @@ impl TestApp {
     }
 }
 
-/// The real client's smallest request, to a server at this URL.
-pub fn client(url: &str, definition: &str) -> CreateWorkflowRunFluentBuilder {
+/// The real client of a server at this URL, which sends each request once.
+pub fn client(url: &str) -> aws_sdk_novaact::Client {
     let config = aws_sdk_novaact::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
@@ -177,6 +214,11 @@ pub fn client(url: &str, definition: &str) -> CreateWorkflowRunFluentBuilder {
         .retry_config(RetryConfig::disabled())
         .build();
     aws_sdk_novaact::Client::from_conf(config)
+}
+
+/// The real client's smallest request. The client adds a random client token.
+pub fn create(client: &aws_sdk_novaact::Client, definition: &str) -> CreateWorkflowRunFluentBuilder {
+    client
         .create_workflow_run()
         .workflow_definition_name(definition)
         .model_id("nova-act-latest")

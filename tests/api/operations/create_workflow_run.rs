@@ -1,12 +1,12 @@
-//! What goes over the wire: the answers that the API reference documents, as the real client reads them and as raw
-//! HTTP where no client would send the request.
+//! CreateWorkflowRun.
 
 use aws_sdk_novaact::error::ProvideErrorMetadata as _;
 use aws_sdk_novaact::operation::RequestId as _;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
 use serde_json::json;
 
-use crate::embedded::{UNIDENTIFIED, put_definition};
+use crate::gateway::LOCAL_ACCOUNT;
+use crate::support::events::runs;
 use crate::support::{Item, TOKEN, TestApp, body};
 
 fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
@@ -23,8 +23,8 @@ async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
     let runs = app.items("run/").await;
     let [run] = runs.as_slice() else { panic!("{runs:?}") };
     let id = output.workflow_run_id();
-    assert_eq!(text(run, "pk"), format!("run/{UNIDENTIFIED}/{id}"));
-    assert_eq!(text(run, "accountId"), UNIDENTIFIED);
+    assert_eq!(text(run, "pk"), format!("run/{LOCAL_ACCOUNT}/{id}"));
+    assert_eq!(text(run, "accountId"), LOCAL_ACCOUNT);
     assert_eq!(text(run, "workflowRunId"), id);
     assert_eq!(text(run, "workflowDefinitionName"), "demo");
     assert_eq!(text(run, "status"), "RUNNING");
@@ -36,7 +36,11 @@ async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
     assert!(!run["clientInfo"].as_m().unwrap().contains_key("sdkVersion"));
     let iso_8601 = regex::Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$").unwrap();
     assert!(iso_8601.is_match(text(run, "startedAt")), "{run:?}");
-    assert_eq!(run.len(), 11);
+    assert_eq!(text(run, "definitionId"), app.definition_id(LOCAL_ACCOUNT, "demo").await);
+    let shard = u32::from_str_radix(&id[35..], 16).unwrap() % 4;
+    assert_eq!(text(run, "listKey"), format!("runs/{}/{shard}", text(run, "definitionId")));
+    assert_eq!(text(run, "sortKey"), format!("{}/{id}", text(run, "startedAt")));
+    assert_eq!(run.len(), 14);
     assert_eq!(app.log_groups().await, ["/workflow-runs/demo"]);
 }
 
@@ -73,29 +77,29 @@ async fn the_answer_is_201_with_status_and_id() {
 }
 
 #[tokio::test]
-async fn the_name_in_the_path_is_percent_decoded() {
+async fn nothing_in_the_path_is_decoded() {
     let app = TestApp::start().await;
-    put_definition(&app.services, UNIDENTIFIED, "my-flow", "ACTIVE").await.unwrap();
-    let answer = app.send("PUT", "/workflow-definitions/my%2Dflow/workflow-runs", body(TOKEN, "a").to_string()).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-    for name in ["de%20mo", "de%2Fmo", "demo%0A", "%FF", "..", "."] {
-        let path = format!("/workflow-definitions/{name}/workflow-runs");
-        let answer = app.send("PUT", &path, body(TOKEN, "a").to_string()).await;
+    app.define(LOCAL_ACCOUNT, "my-flow").await;
+    for name in ["my%2Dflow", "de%20mo", "de%2Fmo", "demo%0A", "%FF", "..", "."] {
+        let answer = app.send("PUT", &runs(name), body(TOKEN, "a").to_string()).await;
         assert_eq!((answer.status, answer.failed_fields()), (400, vec!["workflowDefinitionName"]), "{name}");
     }
+    app.assert_nothing_left_behind().await;
 }
 
 #[tokio::test]
 async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() {
     let app = TestApp::start().await;
     for (method, path) in [
+        ("GET", "/workflow-definitions"),
         ("GET", "/workflow-definitions/demo/workflow-runs"),
-        ("POST", "/workflow-definitions/demo/workflow-runs"),
+        ("PATCH", "/workflow-definitions/demo/workflow-runs"),
         ("DELETE", "/workflow-definitions/demo/workflow-runs"),
+        ("POST", "/workflow-definitions/demo/workflow-runs/5f0d3f6a-7a64-4a3e-9d0e-0123456789ab"),
         ("PUT", "/"),
         ("PUT", "/workflow-definitions/demo/workflow-runs/"),
         ("PUT", "/workflow-definitions/demo"),
-        ("PUT", "/workflow-definitions/demo/workflow-runs/5f0d3f6a-7a64-4a3e-9d0e-0123456789ab"),
+        ("PUT", "/workflow-definitions/demo/sessions"),
         ("PUT", "/x/workflow-definitions/demo/workflow-runs"),
     ] {
         let answer = app.send(method, path, body(TOKEN, "/a").to_string()).await;
@@ -110,7 +114,7 @@ async fn a_definition_that_does_not_exist_is_not_found() {
     let error = app.create("nope").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.meta().request_id().is_some());
     assert!(error.is_resource_not_found_exception(), "{error:?}");
-    let answer = app.send("PUT", "/workflow-definitions/nope/workflow-runs", body(TOKEN, "/a").to_string()).await;
+    let answer = app.send("PUT", &runs("nope"), body(TOKEN, "/a").to_string()).await;
     let members = json!({"resourceId": "nope", "resourceType": "workflow-definition"});
     answer.assert_error(404, "ResourceNotFoundException", members);
     app.assert_nothing_left_behind().await;
@@ -119,7 +123,7 @@ async fn a_definition_that_does_not_exist_is_not_found() {
 #[tokio::test]
 async fn a_definition_that_is_not_active_conflicts() {
     let app = TestApp::start().await;
-    put_definition(&app.services, UNIDENTIFIED, "demo", "DELETING").await.unwrap();
+    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     let error = app.create("demo").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.is_conflict_exception(), "{error:?}");
     let answer = app.put(body(TOKEN, "/a").to_string()).await;
@@ -160,7 +164,7 @@ async fn every_field_that_fails_is_named_with_its_path() {
         "logGroupName": "aws/x",
         "modelId": "m".repeat(101),
     });
-    let answer = app.send("PUT", "/workflow-definitions/a.b/workflow-runs", bad.to_string()).await;
+    let answer = app.send("PUT", &runs("a.b"), bad.to_string()).await;
     assert_eq!(
         answer.failed_fields(),
         [

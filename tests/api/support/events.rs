@@ -1,0 +1,48 @@
+//! Events, as API Gateway makes them of requests.
+
+use axum::http::Request;
+use serde_json::{Map, Value, json};
+
+use crate::gateway::{self, rest_event};
+
+/// The event of a REST API (payload 1.0).
+pub fn rest(account_id: &str, method: &str, uri: &str, body: &str) -> Value {
+    let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+    rest_event(account_id, &request.into_parts().0, body.as_bytes())
+}
+
+/// The event of an HTTP API (payload 2.0) with a route for each operation and a stage `prod`.
+pub fn http(account_id: &str, method: &str, uri: &str, body: &str) -> Value {
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let (resource, parameters) = gateway::resource(path);
+    let route_key = format!("{method} {resource}");
+    let parameter = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (name.to_owned(), Value::from(value))
+    };
+    let query_parameters: Map<_, _> = query.split('&').filter(|pair| !pair.is_empty()).map(parameter).collect();
+    json!({
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": format!("/prod{path}"),
+        "rawQueryString": query,
+        "queryStringParameters": query_parameters,
+        "pathParameters": parameters,
+        "headers": {"content-type": "application/json"},
+        "requestContext": {
+            "accountId": account_id,
+            "authorizer": {"iam": {"accountId": account_id}},
+            "http": {"method": method, "path": format!("/prod{path}"), "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
+            "requestId": "Kd0dXj1joAMEMsw=",
+            "routeKey": route_key,
+            "stage": "prod",
+        },
+        "body": body,
+        "isBase64Encoded": false,
+    })
+}
+
+/// The path of a definition's runs.
+pub fn runs(definition: &str) -> String {
+    format!("/workflow-definitions/{definition}/workflow-runs")
+}
