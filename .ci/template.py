@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""What AWS makes of the template: SAM's transform, then conditions, for the defaults and the other side of each condition.
+
+usage: template.py TEMPLATE
+
+CloudFormation runs the transform before it evaluates conditions; neither `sam validate --lint` nor cfn-lint runs it.
+"""
+import json
+import logging
+import os
+import re
+import sys
+
+os.environ["AWS_DEFAULT_REGION"] = "us-east-1"  # the translator reads the partition from it
+logging.disable(logging.WARNING)
+
+from cfnlint.api import ManualArgs, lint
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
+# The parameters that turn each condition to its other side.
+OTHER_SIDE = {
+    "HasReservedConcurrency": {"ReservedConcurrency": "10"},
+    "HasPermissionsBoundary": {"PermissionsBoundary": BOUNDARY},
+    "SetsRunLogRetention": {"RunLogRetentionInDays": "30"},
+    "TimesRunsOut": {"RunTimeoutInHours": "24"},
+    "RollsBack": {"RollBackOnAlarm": "false"},
+    "HasAlarmTopic": {"AlarmTopicArn": TOPIC},
+}
+
+
+class NoManagedPolicies:
+    def load(self):
+        return {}
+
+
+def translate(text, parameters):
+    template = yaml_parse(text)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"  # as sam deploy leaves it
+    try:
+        return transform(template, dict(parameters), NoManagedPolicies())
+    except InvalidDocumentException as error:
+        sys.exit(f"{parameters}: SAM cannot translate the template: {error.message} {[e.message for e in error.causes]}")
+
+
+class Stack:
+    """A translated template with its parameters and conditions resolved. What only AWS knows stays as it is."""
+
+    def __init__(self, template, parameters):
+        defaults = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+        self.parameters = {**defaults, **parameters}
+        self.declared = template["Conditions"]
+        self.conditions = {name: self.resolve(condition) for name, condition in self.declared.items()}
+        resources = {name: r for name, r in template["Resources"].items() if self.conditions.get(r.get("Condition"), True)}
+        self.resources = self.resolve(resources)
+
+    def resolve(self, value):
+        """A value without intrinsic functions on parameters and conditions; None for AWS::NoValue."""
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not None]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(function, argument)] = value.items()
+            if function == "Ref":
+                return None if argument == "AWS::NoValue" else self.parameters.get(argument, value)
+            if function == "Fn::If":
+                return self.resolve(argument[1] if self.conditions[argument[0]] else argument[2])
+            if function == "Condition" and isinstance(argument, str):
+                return self.resolve(self.declared[argument])
+            if function == "Fn::Sub" and isinstance(argument, str):
+                known = lambda match: self.parameters.get(match[1], match[0])
+                return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", known, argument)}
+            if function == "Fn::Equals":
+                return len({str(self.resolve(side)) for side in argument}) == 1
+            if function in ("Fn::Not", "Fn::And", "Fn::Or"):
+                sides = [self.resolve(side) for side in argument]
+                return {"Fn::Not": not sides[0], "Fn::And": all(sides), "Fn::Or": any(sides)}[function]
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not None}
+
+    def all(self, kind):
+        """The properties of the resources of a type, by logical id."""
+        return {name: r.get("Properties", {}) for name, r in self.resources.items() if r["Type"] == kind}
+
+    def one(self, kind):
+        [found] = self.all(kind).items()
+        return found
+
+    def on(self, condition, value):
+        return value if self.conditions[condition] else None
+
+
+def check(what, holds, seen):
+    if not holds:
+        sys.exit(f"{what}: {seen}")
+
+
+def check_versions(stack):
+    version, properties = stack.one("AWS::Lambda::Version")
+    _, alias = stack.one("AWS::Lambda::Alias")
+    published = {"Fn::GetAtt": [version, "Version"]}
+    check("the alias is live and has the version", (alias["Name"], alias["FunctionVersion"]) == ("live", published), alias)
+    return version, properties["Description"]["Fn::Sub"]
+
+
+def check_api(stack, events):
+    _, api = stack.one("AWS::ApiGateway::RestApi")
+    alias, _ = stack.one("AWS::Lambda::Alias")
+    routes = set()
+    for path, methods in api["Body"]["paths"].items():
+        for method, route in methods.items():
+            name = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            routes.add((name, path))
+            check(f"{name} {path} wants a signature", route["security"] == [{"AWS_IAM": []}], route)
+            integration = route["x-amazon-apigateway-integration"]
+            invoked = re.search(r"functions/\$\{(\w+)\}/invocations$", integration["uri"]["Fn::Sub"])[1]
+            check(f"{name} {path} invokes the alias", (invoked, integration["type"]) == (alias, "aws_proxy"), integration)
+    scheme = api["Body"]["components"]["securitySchemes"]["AWS_IAM"]["x-amazon-apigateway-authtype"]
+    check("AWS_IAM is a signature", scheme == "awsSigv4", scheme)
+    declared = {(event["Properties"]["Method"], event["Properties"]["Path"]) for event in events.values()}
+    check("the API has the events' routes and no others", routes == declared, routes ^ declared)
+    permissions = stack.all("AWS::Lambda::Permission")
+    for name, permission in permissions.items():
+        seen = (permission["FunctionName"], permission["Principal"])
+        check(f"{name} is API Gateway's, for the alias", seen == ({"Ref": alias}, "apigateway.amazonaws.com"), permission)
+    check("each route has a permission", len(permissions) == len(routes), permissions)
+
+
+def check_parameters(stack):
+    """Each condition, and what it decides."""
+    roles = stack.all("AWS::IAM::Role")
+    check("there are two roles", len(roles) == 2, roles)
+    for name, role in roles.items():
+        boundary = stack.on("HasPermissionsBoundary", BOUNDARY)
+        check(f"{name} has the boundary", role.get("PermissionsBoundary") == boundary, role)
+    _, function = stack.one("AWS::Lambda::Function")
+    variables = {
+        "TABLE_NAME": {"Ref": stack.one("AWS::DynamoDB::Table")[0]},
+        "RUN_LOG_RETENTION_DAYS": stack.on("SetsRunLogRetention", "30"),
+        "RUN_TIMEOUT_HOURS": stack.on("TimesRunsOut", "24"),
+    }
+    expected = {name: value for name, value in variables.items() if value is not None}
+    seen = function["Environment"]["Variables"]
+    check("the function has its variables", seen == expected, seen)
+    concurrency = function.get("ReservedConcurrentExecutions")
+    check("concurrency is reserved", concurrency == stack.on("HasReservedConcurrency", "10"), concurrency)
+    policy = json.dumps(roles["WorkflowRunsRole"]["Policies"])
+    check("the role sets retention", ("logs:PutRetentionPolicy" in policy) == stack.conditions["SetsRunLogRetention"], policy)
+    alarms = stack.all("AWS::CloudWatch::Alarm")
+    for name, alarm in alarms.items():
+        seen = [alarm.get("AlarmActions"), alarm.get("OKActions")]
+        check(f"{name} tells the topic", seen == [stack.on("HasAlarmTopic", [TOPIC])] * 2, alarm)
+    _, group = stack.one("AWS::CodeDeploy::DeploymentGroup")
+    check("deployments have the stack's role", group["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}, group)
+    stops = group.get("AlarmConfiguration", {})
+    if stack.conditions["RollsBack"]:
+        names = {alarm["Name"]["Ref"] for alarm in stops["Alarms"]}
+        check("alarms stop a deployment", stops["Enabled"] is True and names and names <= alarms.keys(), stops)
+    else:
+        # CodeDeploy refuses an enabled configuration without alarms (InvalidAlarmConfigException).
+        check("no alarm stops a deployment", not stops.get("Enabled") and not stops.get("Alarms"), stops)
+
+
+def main():
+    with open(sys.argv[1]) as file:
+        text = file.read()
+    source = yaml_parse(text)
+    events = source["Resources"]["WorkflowRunsFunction"]["Properties"]["Events"]
+    default, published = None, {}
+    for parameters in [{}, *OTHER_SIDE.values()]:
+        template = translate(text, parameters)
+        errors = lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
+        check(f"{parameters}: cfn-lint accepts the result", not errors, [str(error) for error in errors])
+        stack = Stack(template, parameters)
+        default = default or stack
+        turned = {name for name, side in stack.conditions.items() if side != default.conditions[name]}
+        expected = {name for name, values in OTHER_SIDE.items() if values == parameters}
+        check(f"{parameters} turns its condition and no other", turned == expected, turned)
+        version = check_versions(stack)
+        check_api(stack, events)
+        check_parameters(stack)
+        # Lambda publishes no version of a configuration that it has published, and reserved concurrency is not part of one.
+        configuration = {**stack.one("AWS::Lambda::Function")[1], "ReservedConcurrentExecutions": None}
+        known = published.setdefault(json.dumps(configuration, sort_keys=True), version)
+        check(f"{parameters}: a new configuration, and no other, is a new version", known == version, version)
+        print(f"ok: {parameters or 'defaults'}")
+    check("each new configuration is a version of its own", len(set(published.values())) == len(published), published)
+    check("both sides of each condition are tried", set(OTHER_SIDE) == set(source["Conditions"]), set(source["Conditions"]))
+
+
+if __name__ == "__main__":
+    main()
