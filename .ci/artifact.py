@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The artifact that gets deployed, started by itself: sample events, boto3 and the AWS CLI must get what is documented, and
-AWS is trusted over TLS if its certificate is.
+"""Starts the artifact that is deployed. Sample events, boto3 and the AWS CLI must get the documented answers, and the
+function must trust AWS over TLS if and only if it trusts the certificate.
 
 usage: artifact.py BOOTSTRAP LOCAL
 
@@ -58,6 +58,7 @@ def function(aws_url, **variables):
     lambda_variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "_", "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt",
+        "UNSIGNED_ACCOUNT_ID": "000000000000",  # the emulator checks no signatures
     }
     with emulator:
         for _ in range(100):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What AWS makes of the template: SAM's transform, then conditions, for the defaults and the other side of each condition.
+"""Translates the template as AWS does, with the default parameters and with the other side of each condition.
 
 usage: template.py TEMPLATE
 
@@ -127,8 +127,9 @@ def check_api(stack, events):
     check("the API has the events' routes and no others", routes == declared, routes ^ declared)
     permissions = stack.all("AWS::Lambda::Permission")
     for name, permission in permissions.items():
-        seen = (permission["FunctionName"], permission["Principal"])
-        check(f"{name} is API Gateway's, for the alias", seen == ({"Ref": alias}, "apigateway.amazonaws.com"), permission)
+        seen = (permission["FunctionName"], permission["Principal"], "SourceArn" in permission)
+        expected = ({"Ref": alias}, "apigateway.amazonaws.com", True)
+        check(f"{name} lets this API invoke the alias", seen == expected, permission)
     check("each route has a permission", len(permissions) == len(routes), permissions)
 
 
@@ -185,12 +186,12 @@ def main():
         version = check_versions(stack)
         check_api(stack, events)
         check_parameters(stack)
-        # Lambda publishes no version of a configuration that it has published, and reserved concurrency is not part of one.
+        # Lambda publishes no second version of the same configuration. Reserved concurrency is not part of it.
         configuration = {**stack.one("AWS::Lambda::Function")[1], "ReservedConcurrentExecutions": None}
         known = published.setdefault(json.dumps(configuration, sort_keys=True), version)
-        check(f"{parameters}: a new configuration, and no other, is a new version", known == version, version)
+        check(f"{parameters}: the same configuration keeps its version", known == version, version)
         print(f"ok: {parameters or 'defaults'}")
-    check("each new configuration is a version of its own", len(set(published.values())) == len(published), published)
+    check("each configuration has a version of its own", len(set(published.values())) == len(published), published)
     check("both sides of each condition are tried", set(OTHER_SIDE) == set(source["Conditions"]), set(source["Conditions"]))
 
 
