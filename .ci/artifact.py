@@ -118,6 +118,30 @@ def check_raises(port, name, status, members, **change):
     check(f"boto3 raises {name} with {members}", right and members.items() <= seen.items(), seen)
 
 
+def check_every_operation(port):
+    """A definition and a run, from their creation to their deletion."""
+    nova_act, definition = client(port), {"workflowDefinitionName": "life"}
+
+    def check_call(operation, holds, **request):
+        seen = getattr(nova_act, operation)(**request)
+        check(f"boto3 calls {operation}", holds(seen) and seen["ResponseMetadata"]["RequestId"], seen)
+        return seen
+
+    check_call("create_workflow_definition", lambda seen: seen["status"] == "ACTIVE", name="life", description="from CI")
+    check_call("get_workflow_definition", lambda seen: (seen["name"], seen["description"]) == ("life", "from CI"), **definition)
+    names = lambda seen: [summary["workflowDefinitionName"] for summary in seen["workflowDefinitionSummaries"]]
+    check_call("list_workflow_definitions", lambda seen: "life" in names(seen), sortOrder="Descending")
+    created = check_call("create_workflow_run", lambda seen: seen["status"] == "RUNNING", **{**REQUEST, **definition})
+    run = {**definition, "workflowRunId": created["workflowRunId"]}
+    check_call("update_workflow_run", lambda seen: True, **run, status="SUCCEEDED")
+    check_call("get_workflow_run", lambda seen: seen["status"] == "SUCCEEDED" and seen["endedAt"] >= seen["startedAt"], **run)
+    ids = lambda seen: [summary["workflowRunId"] for summary in seen["workflowRunSummaries"]]
+    check_call("list_workflow_runs", lambda seen: ids(seen) == [run["workflowRunId"]], **definition, maxResults=1)
+    check_call("delete_workflow_run", lambda seen: seen["status"] == "DELETING", **run)
+    check_call("list_workflow_runs", lambda seen: ids(seen) == [], **definition)
+    check_call("delete_workflow_definition", lambda seen: seen["status"] == "DELETING", **definition)
+
+
 def check_cli(port, *arguments, expect):
     command = ["aws", "nova-act", "create-workflow-run", "--endpoint-url", f"http://127.0.0.1:{port}",
                "--model-id", "nova-act-latest", "--client-info", "compatibilityVersion=1", *arguments]
@@ -146,6 +170,7 @@ def main():
             length = {"name": "modelId", "message": "Member must have length between 1 and 100, inclusive"}
             invalid = {"reason": "FieldValidationFailed", "fieldList": [length]}
             check_raises(port, "ValidationException", 400, invalid, modelId="m" * 101)
+            check_every_operation(port)
             check_cli(port, "--workflow-definition-name", "demo", expect='"status": "RUNNING"')
             check_cli(port, "--workflow-definition-name", "nope", expect=r"\(ResourceNotFoundException\)")
 
