@@ -22,7 +22,11 @@ impl HttpConnector for InstantAws {
         let read = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with("BatchGetItem"));
         let answer = if read {
             let far_away = json!({"pk": {"S": "log-group//workflow-runs/demo"}, "expiresAt": {"N": "9999999999"}});
-            let definition = json!({"pk": {"S": format!("definition/{ACCOUNT}/demo")}, "status": {"S": "ACTIVE"}});
+            let definition = json!({
+                "pk": {"S": format!("definition/{ACCOUNT}/demo")}, "accountId": {"S": ACCOUNT}, "name": {"S": "demo"},
+                "definitionId": {"S": "1b4e28ba-2fa1-41d2-883f-0016d3cca427"}, "status": {"S": "ACTIVE"},
+                "clientToken": {"S": "token"}, "createdAt": {"S": "2026-01-01T00:00:00.000Z"}, "requestId": {"S": "id"},
+            });
             json!({"Responses": {"runs": [definition, far_away]}, "UnprocessedKeys": {}}).to_string()
         } else {
             "{}".to_owned()
@@ -46,7 +50,7 @@ impl Function {
             .region(Region::from_static("us-east-1"))
             .timeout_config(config::timeouts())
             .build();
-        let config = Config { table_name: "runs".into(), function_name: "workflow-runs".into(), aws };
+        let config = Config::new("runs", "workflow-runs", aws);
         let function = Self { app: Arc::new(App::new(config, Sources::default(), |_| ())) };
         for (_, event, status) in events() {
             assert_eq!(function.answer(&event).await["statusCode"], status);
@@ -88,7 +92,7 @@ pub fn bodies() -> [(&'static str, Value, u16); 4] {
 /// The events of a REST API with these bodies.
 pub fn events() -> [(&'static str, Vec<u8>, u16); 4] {
     bodies().map(|(name, body, status)| {
-        let sample = include_str!("../../events/rest-create.json");
+        let sample = include_str!("../../events/rest-create-workflow-run.json");
         let mut event: Value = serde_json::from_str(sample).unwrap();
         event["body"] = body.to_string().into();
         (name, event.to_string().into_bytes(), status)

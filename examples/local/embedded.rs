@@ -118,17 +118,3 @@ pub fn create_table() -> Value {
         }],
     })
 }
-
-/// Makes the services ready for requests: creates the log groups that the table knows of, since they are in memory and
-/// have not been kept.
-pub async fn restore_log_groups(config: &Config) -> Result<()> {
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&config.aws);
-    let dynamodb = aws_sdk_dynamodb::Client::new(&config.aws);
-    let mut items = dynamodb.scan().table_name(&config.table_name).into_paginator().items().send();
-    while let Some(item) = items.next().await {
-        if let Some(log_group) = item?["pk"].as_s().ok().and_then(|key| key.strip_prefix("log-group/")) {
-            logs.create_log_group().log_group_name(log_group).send().await?;
-        }
-    }
-    Ok(())
-}

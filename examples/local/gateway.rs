@@ -42,19 +42,6 @@ pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Va
     Ok(serde_json::to_value(response)?)
 }
 
-/// Creates a definition through the function, unless it exists or has been deleted.
-pub async fn define(app: Arc<App>, account_id: &str, name: &str) -> Result<()> {
-    // An equal request is a replay.
-    let body = json!({"name": name, "clientToken": format!("local-server-definition-{name:0>16}")}).to_string();
-    let request = axum::http::Request::put("/workflow-definitions").body(())?;
-    let event = rest_event(account_id, &request.into_parts().0, body.as_bytes());
-    let response = invoke(app, event.to_string().as_bytes(), TIMEOUT).await?;
-    match response["statusCode"].as_u64() {
-        Some(201 | 409) => Ok(()),
-        _ => Err(response["body"].to_string().into()),
-    }
-}
-
 /// A REST API in front of the function, whose callers all belong to one account.
 pub fn router(app: Arc<App>, account_id: &'static str) -> Router {
     Router::new().fallback(serve).with_state((app, account_id))

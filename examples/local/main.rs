@@ -17,9 +17,9 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use clap::Parser;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use workflow_runs::{App, Sources, config, logging};
+use workflow_runs::{App, Config, Sources, config, logging};
 
 use embedded::{Embedded, TABLE_NAME};
 use gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
@@ -71,10 +71,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let embedded = Embedded::start(arguments.data.as_deref()).await?;
     tokio::spawn(async move { axum::serve(aws, embedded.router()).await });
     let config = embedded::config(&aws_url);
-    embedded::restore_log_groups(&config).await?;
+    restore_log_groups(&config).await?;
     let quiet = Arc::new(App::new(config.clone(), Sources::default(), |_| ()));
     for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
-        gateway::define(Arc::clone(&quiet), account_id, "demo").await?;
+        define(Arc::clone(&quiet), account_id, "demo").await?;
     }
     let log = if arguments.json_log { write_line } else { write_short_line };
     let app = Arc::new(App::new(config, Sources::default(), log));
@@ -92,6 +92,32 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     introduce(listener.local_addr()?, &aws_url, &table);
     axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope))).await?;
     Ok(())
+}
+
+/// Creates the log groups that the table knows of: they are in memory, and were lost with the last process.
+async fn restore_log_groups(config: &Config) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let logs = aws_sdk_cloudwatchlogs::Client::new(&config.aws);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config.aws);
+    let mut items = dynamodb.scan().table_name(&config.table_name).into_paginator().items().send();
+    while let Some(item) = items.next().await {
+        if let Some(log_group) = item?["pk"].as_s().ok().and_then(|key| key.strip_prefix("log-group/")) {
+            logs.create_log_group().log_group_name(log_group).send().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Creates a definition through the function, unless it exists or has been deleted.
+async fn define(app: Arc<App>, account_id: &str, name: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    // An equal request is a replay.
+    let body = json!({"name": name, "clientToken": format!("local-server-definition-{name:0>16}")}).to_string();
+    let request = axum::http::Request::put("/workflow-definitions").body(())?;
+    let event = gateway::rest_event(account_id, &request.into_parts().0, body.as_bytes());
+    let response = gateway::invoke(app, event.to_string().as_bytes(), gateway::TIMEOUT).await?;
+    match response["statusCode"].as_u64() {
+        Some(201 | 409) => Ok(()),
+        _ => Err(response["body"].to_string().into()),
+    }
 }
 
 /// Prints what a request is signed for. API Gateway accepts only `execute-api`, which needs no mention; here anything goes.

@@ -257,14 +257,16 @@ async fn a_deadline_in_the_past_is_ignored() {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_the_next_request_works() {
-    let panics = AtomicBool::new(true);
+    let panics = Arc::new(AtomicBool::new(false));
+    let panic_once = Arc::clone(&panics);
     let uuid = move || {
-        if panics.swap(false, Ordering::Relaxed) {
+        if panic_once.swap(false, Ordering::Relaxed) {
             panic_any("injected");
         }
         Uuid::new_v4()
     };
     let app = TestApp::start_with(Sources { uuid: Arc::new(uuid), ..Sources::default() }, |config| config).await;
+    panics.store(true, Ordering::Relaxed);
     let without_a_token = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
     assert_internal(&app.put(without_a_token).await);
     app.assert_nothing_left_behind().await;

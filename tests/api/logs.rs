@@ -86,23 +86,24 @@ async fn no_level_makes_the_log_repeat_a_secret() {
     assert_no_secret(&log);
 }
 
-/// The metrics that CloudWatch makes of a line: by name the dimensions' values, the value and its unit. Asserts what the
-/// specification of the embedded metric format asks for.
-fn metrics(line: &Value) -> BTreeMap<&str, (Vec<&str>, f64, &str)> {
+/// A metric that CloudWatch makes of a line: its dimensions' values in each of its sets, its value and its unit.
+type Metric<'a> = (Vec<Vec<&'a str>>, f64, &'a str);
+
+/// The metrics that CloudWatch makes of a line, by name. Asserts the rules of the embedded metric format.
+fn metrics(line: &Value) -> BTreeMap<&str, Metric<'_>> {
     let sent = line["_aws"]["Timestamp"].as_i64().unwrap();
     let timestamp: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
     assert_eq!(sent, timestamp.as_millisecond());
     let mut metrics = BTreeMap::new();
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
         assert_eq!(directive["Namespace"], "WorkflowRuns");
-        let [dimensions] = directive["Dimensions"].as_array().unwrap().as_slice() else { panic!("{line}") };
-        let dimensions =
-            dimensions.as_array().unwrap().iter().map(|name| line[name.as_str().unwrap()].as_str().unwrap());
-        let dimensions: Vec<_> = dimensions.collect();
+        let value_of = |name: &'_ Value| line[name.as_str().unwrap()].as_str().unwrap();
+        let sets = directive["Dimensions"].as_array().unwrap().iter();
+        let sets: Vec<Vec<_>> = sets.map(|set| set.as_array().unwrap().iter().map(value_of).collect()).collect();
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();
             let value = line[name].as_f64().unwrap_or_else(|| panic!("no {name}: {line}"));
-            let metric = (dimensions.clone(), value, metric["Unit"].as_str().unwrap());
+            let metric = (sets.clone(), value, metric["Unit"].as_str().unwrap());
             assert!(metrics.insert(name, metric).is_none(), "{name} is there twice: {line}");
         }
     }
@@ -120,17 +121,19 @@ async fn the_line_of_a_request_is_its_metrics() {
     let lines = requests(&log);
     let [cold, warm, unknown] = lines.as_slice() else { panic!("{log}") };
 
-    let by_operation = vec!["workflow-runs", "CreateWorkflowRun"];
-    let by_outcome = vec!["workflow-runs", "CreateWorkflowRun", "created"];
+    let by_function = vec![vec!["workflow-runs"]];
+    let by_operation = vec![vec!["workflow-runs", "CreateWorkflowRun"], vec!["workflow-runs"]];
+    let by_outcome = vec![vec!["workflow-runs", "CreateWorkflowRun", "created"], vec!["workflow-runs", "created"]];
     assert_eq!(metrics(warm).keys().copied().collect::<Vec<_>>(), ["duration_ms", "requests"]);
     assert_eq!(metrics(warm)["requests"], (by_outcome.clone(), 1.0, "Count"));
     let (dimensions, duration, unit) = &metrics(warm)["duration_ms"];
     assert_eq!((dimensions, *unit), (&by_operation, "Milliseconds"));
     assert!(*duration > 0.0);
     assert_eq!(metrics(cold)["requests"], (by_outcome, 1.0, "Count"));
-    assert_eq!(metrics(cold)["log_groups_created"], (by_operation.clone(), 1.0, "Count"));
-    assert_eq!(metrics(cold)["create_log_group_throttles"], (by_operation, 2.0, "Count"));
-    let by_outcome = vec!["workflow-runs", "Unknown", "unknown_operation"];
+    assert_eq!(metrics(cold)["log_groups_created"], (by_function.clone(), 1.0, "Count"));
+    assert_eq!(metrics(cold)["create_log_group_throttles"], (by_function, 2.0, "Count"));
+    let by_outcome =
+        vec![vec!["workflow-runs", "Unknown", "unknown_operation"], vec!["workflow-runs", "unknown_operation"]];
     assert_eq!(metrics(unknown)["requests"], (by_outcome, 1.0, "Count"));
 }
 

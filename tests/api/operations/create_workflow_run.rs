@@ -97,7 +97,6 @@ async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() 
         ("DELETE", "/workflow-definitions/demo/workflow-runs"),
         ("POST", "/workflow-definitions/demo/workflow-runs/5f0d3f6a-7a64-4a3e-9d0e-0123456789ab"),
         ("PUT", "/"),
-        ("PUT", "/workflow-definitions/demo/workflow-runs/"),
         ("PUT", "/workflow-definitions/demo"),
         ("PUT", "/workflow-definitions/demo/sessions"),
         ("PUT", "/x/workflow-definitions/demo/workflow-runs"),

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::properties;
-use crate::support::{client, serve};
+use crate::support::{client, create, serve};
 
 /// Gateway responses; their status; the `__type` in their body; the error type that API Gateway sends
 /// (`.ci/gateway_responses.py` has the sources); the requests that the client makes.
@@ -108,7 +108,7 @@ async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
                 let url = serve(Router::new().fallback(handle)).await;
                 let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
                 let retries = aws_sdk_novaact::Config::builder().retry_config(retries);
-                let call = client(&url, "demo").customize().config_override(retries);
+                let call = create(&client(&url), "demo").customize().config_override(retries);
                 let error = call.send().await.unwrap_err();
                 let response = error.raw_response().unwrap();
                 assert_eq!(response.status().as_u16(), status, "{response_type}");

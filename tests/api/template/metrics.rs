@@ -147,7 +147,6 @@ fn each_alarm_says_what_to_do_and_is_on_the_dashboard() {
 }
 
 #[tokio::test]
-#[ignore = "until the function publishes these dimension sets"]
 async fn the_function_publishes_these_metrics() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "ThrottlingException"));
