@@ -1,4 +1,6 @@
-//! Ten thousand runs of one definition. `cargo test --release load -- --nocapture` prints how long each step takes.
+//! Many runs of one definition: a thousand, or as many as `LOAD_RUNS` says.
+//!
+//! `LOAD_RUNS=10000 cargo test load -- --nocapture` prints how long each step takes.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -14,8 +16,9 @@ use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::TestApp;
 use crate::support::events::{rest, runs};
 
-const RUNS: usize = 10_000;
-const MORE_RUNS: usize = 250;
+/// How many runs start and end during the listings.
+const OTHERS: usize = 250;
+
 const AT_ONCE: usize = 16;
 
 struct Load {
@@ -69,7 +72,8 @@ impl Load {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_runs_are_listed_while_others_start_and_end_and_deleted_with_their_definition() {
+async fn many_runs_are_listed_while_others_start_and_end_and_deleted_with_their_definition() {
+    let number = std::env::var("LOAD_RUNS").map_or(1_000, |number| number.parse().unwrap());
     let seconds = Arc::new(AtomicI64::new(0));
     let ahead = Arc::clone(&seconds);
     let now = move || Timestamp::now() + SignedDuration::from_secs(ahead.load(Ordering::Relaxed));
@@ -77,12 +81,12 @@ async fn ten_thousand_runs_are_listed_while_others_start_and_end_and_deleted_wit
     app.define(LOCAL_ACCOUNT, "load").await;
     let mut load = Load { app, started: Instant::now() };
 
-    let starts = stream::iter(0..RUNS).map(|_| load.start()).buffer_unordered(AT_ONCE);
+    let starts = stream::iter(0..number).map(|_| load.start()).buffer_unordered(AT_ONCE);
     let started: HashSet<String> = starts.collect().await;
-    assert_eq!(started.len(), RUNS);
-    load.took("10,000 creates, 16 at once");
+    assert_eq!(started.len(), number);
+    load.took(&format!("{number} creates, {AT_ONCE} at once"));
 
-    let others = stream::iter(0..MORE_RUNS).map(|_| load.start_and_end()).buffer_unordered(2).collect::<HashSet<_>>();
+    let others = stream::iter(0..OTHERS).map(|_| load.start_and_end()).buffer_unordered(2).collect::<HashSet<_>>();
     let (ascending, descending, others) = tokio::join!(load.list("Ascending"), load.list("Descending"), others);
     for listing in [&ascending, &descending] {
         let listed: HashSet<_> = listing.iter().cloned().collect();
@@ -95,7 +99,7 @@ async fn ten_thousand_runs_are_listed_while_others_start_and_end_and_deleted_wit
     let mut reversed = listed_before(&descending);
     reversed.reverse();
     assert_eq!(listed_before(&ascending), reversed);
-    load.took("both listings, while 250 others start and end");
+    load.took(&format!("both listings, while {OTHERS} others start and end"));
 
     let mut requests = 0;
     while load.app.items("definition/000000000000/load").await[0].get("goneAt").is_none() {
@@ -104,14 +108,14 @@ async fn ten_thousand_runs_are_listed_while_others_start_and_end_and_deleted_wit
         requests += 1;
         assert!(requests <= 100, "the deletion makes no progress");
     }
-    load.took(&format!("10,250 deletes in {requests} requests"));
+    load.took(&format!("{} deletes in {requests} requests", number + OTHERS));
 
     seconds.store(121, Ordering::Relaxed);
     for (method, uri) in [("DELETE", "/workflow-definitions/load"), ("GET", "/workflow-definitions/load")] {
         assert_eq!(load.send(method, uri, "").await.0, 404);
     }
     let left = load.app.items("run/").await;
-    assert_eq!(left.len(), RUNS + MORE_RUNS);
+    assert_eq!(left.len(), number + OTHERS);
     let attributes: BTreeSet<Vec<&str>> = left
         .iter()
         .map(|item| {
