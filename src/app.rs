@@ -17,11 +17,11 @@ use crate::store::{Store, WorkflowDefinition, definition_key};
 /// How long a definition stays cached, and so how long a deleted one can still start runs.
 const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The function: its clients, and what they have learnt. One serves all requests of a process, several at once.
+/// The state of a process: its clients and caches. One `App` serves all requests, several of them at once.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) log_groups: LogGroups,
-    /// The `definitionId` of definitions that were read as `ACTIVE`, by their keys.
+    /// The `definitionId` of each definition that was read as `ACTIVE`, by its key.
     pub(crate) known_definitions: Cache<String>,
     /// The keys of log groups that exist.
     pub(crate) known_log_groups: Cache<()>,
@@ -32,13 +32,12 @@ pub struct App {
     sources: Sources,
 }
 
-/// Where time and randomness come from, so that tests can decide them. (Jitter is drawn from `fastrand`, which can be
-/// seeded.)
+/// The sources of time and randomness, which tests replace. (Jitter comes from `fastrand`, which can be seeded.)
 #[derive(Clone)]
 pub struct Sources {
     /// The wall clock.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// A UUID that nobody can guess and nobody else draws.
+    /// A unique UUID that nobody can guess.
     pub uuid: Arc<dyn Fn() -> Uuid + Send + Sync>,
 }
 
@@ -49,7 +48,7 @@ impl Default for Sources {
 }
 
 impl App {
-    /// Makes the clients. No call is made yet. `log` receives the requests' lines.
+    /// Builds the clients without making a call. `log` receives the requests' lines.
     #[must_use]
     pub fn new(config: Config, sources: Sources, log: fn(&[u8])) -> Self {
         /// At a few hundred bytes each, both caches together stay below a megabyte.
@@ -72,7 +71,7 @@ impl App {
         (self.sources.now)()
     }
 
-    /// The wall clock's time, as the API has it.
+    /// The wall clock's time in the API's form.
     pub(crate) fn date_time(&self) -> DateTime {
         DateTime::new(self.now())
     }
@@ -82,10 +81,10 @@ impl App {
         (self.sources.uuid)()
     }
 
-    /// The `definitionId` of a definition that exists: a known one, or else one that is read.
+    /// The `definitionId` of an existing definition, from the cache or else from the table.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`] if it does not exist, or is gone; those of the call.
+    /// [`ApiError::ResourceNotFound`] if the definition does not exist or is gone, and the errors of the call.
     pub(crate) async fn definition_id(
         &self,
         account_id: &str,
@@ -100,11 +99,11 @@ impl App {
         self.existing_definition(definition, name, key, now).map(|definition| definition.definition_id)
     }
 
-    /// A definition that was read, if it exists and is not gone. One that is `ACTIVE` is known from now on: for a minute
-    /// from `now`, which is when the read was sent.
+    /// Checks that a definition just read exists and is not gone. If it is `ACTIVE`, caches it for a minute from `now`,
+    /// the time at which the read was sent.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]
+    /// [`ApiError::ResourceNotFound`] if it does not exist or is gone.
     pub(crate) fn existing_definition(
         &self,
         found: Option<WorkflowDefinition>,

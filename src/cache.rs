@@ -1,4 +1,4 @@
-//! What this process has learnt and need not ask again for a while.
+//! A cache with expiry.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,29 +6,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use lru::LruCache;
 
-/// A bounded map of keys, each of which is forgotten at its time.
+/// A bounded map whose entries expire.
 ///
-/// Time is the wall clock's: a monotonic clock may stand still while Lambda has the environment frozen.
+/// It uses the wall clock, because a monotonic clock may stop while Lambda freezes the environment.
 pub struct Cache<V>(Mutex<LruCache<String, (V, Timestamp)>>);
 
 impl<V: Clone> Cache<V> {
-    /// A cache of up to `capacity` keys. Beyond that, the least recently used one goes.
+    /// A cache of up to `capacity` keys, which evicts the least recently used one.
     #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self(Mutex::new(LruCache::sparse(capacity)))
     }
 
-    /// The value of the key, if it is there and its time has not come.
+    /// The value of the key, unless it is absent or has expired.
     pub fn get(&self, key: &str, now: Timestamp) -> Option<V> {
         self.keys().get(key).filter(|(_, until)| now < *until).map(|(value, _)| value.clone())
     }
 
-    /// Keeps a key until its time.
+    /// Caches a value until this time.
     pub fn insert(&self, key: String, value: V, until: Timestamp) {
         self.keys().put(key, (value, until));
     }
 
-    /// Forgets a key.
+    /// Removes a key.
     pub fn remove(&self, key: &str) {
         self.keys().pop(key);
     }

@@ -1,4 +1,4 @@
-//! The environment, read once.
+//! The configuration, read once from environment variables.
 
 use std::{env, fmt, time::Duration};
 
@@ -10,27 +10,27 @@ use jiff::SignedDuration;
 use crate::aws::http_client;
 use crate::model::RunTimeout;
 
-/// What the function needs to know before its first request.
+/// The function's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The DynamoDB table, from `TABLE_NAME`.
     pub table_name: String,
     /// The function's name, from `AWS_LAMBDA_FUNCTION_NAME`: a dimension of its metrics.
     pub function_name: String,
-    /// The AWS account to which requests belong that nobody has signed, from `UNSIGNED_ACCOUNT_ID`: for emulators. Without
-    /// it such requests are refused.
+    /// The AWS account that owns unsigned requests, from `UNSIGNED_ACCOUNT_ID`; for emulators. Without it, unsigned
+    /// requests are refused.
     pub unsigned_account_id: Option<String>,
-    /// How many days the log groups of runs keep their events, from `RUN_LOG_RETENTION_DAYS`. Without it, nothing sets
-    /// their retention.
+    /// The retention of runs' log groups in days, from `RUN_LOG_RETENTION_DAYS`. Without it, the function leaves their
+    /// retention alone.
     pub run_log_retention_days: Option<i32>,
-    /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it, for ever.
+    /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it there is no limit.
     pub run_timeout: RunTimeout,
-    /// Region, credentials, endpoints, time-outs: what both AWS clients share.
+    /// Region, credentials, endpoints and time-outs, shared by both AWS clients.
     pub aws: SdkConfig,
 }
 
 impl Config {
-    /// A configuration with this table and nothing that is optional.
+    /// A configuration without the optional settings.
     #[must_use]
     pub fn new(table_name: impl Into<String>, function_name: impl Into<String>, aws: SdkConfig) -> Self {
         Self {
@@ -43,12 +43,13 @@ impl Config {
         }
     }
 
-    /// Reads the variables above, `AWS_REGION`, and what the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
+    /// Reads these variables, `AWS_REGION`, and those that the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
     ///
-    /// The rest is Lambda's, or that of `cargo lambda watch`: without it, the Lambda runtime would panic.
+    /// It also checks the variables that Lambda or `cargo lambda watch` sets, because the Lambda runtime panics without
+    /// them.
     ///
     /// # Errors
-    /// Names the variable that is missing, empty or not valid.
+    /// The variable that is missing, empty or not valid.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let required = |variable| required(variable, env::var(variable).ok());
         for variable in ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"] {
@@ -67,7 +68,7 @@ impl Config {
             .http_client(http_client(&timeouts))
             .region(region)
             .timeout_config(timeouts);
-        // Where Lambda gives them, the AWS SDK need not prepare for every other place where they could be.
+        // With Lambda's credentials in the environment, the SDK need not prepare the other providers of its chain.
         if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
             aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());
         }
@@ -80,19 +81,19 @@ impl Config {
     }
 }
 
-/// What to log: `RUST_LOG`, as `target=level,…`.
+/// The log filter, from `RUST_LOG`, as `target=level,…`.
 #[must_use]
 pub fn log_filter() -> Option<String> {
     env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
 }
 
-/// Whether Lambda gives a process several requests at once (Managed Instances): `AWS_LAMBDA_MAX_CONCURRENCY`.
+/// Whether Lambda sends a process several requests at once (Managed Instances), from `AWS_LAMBDA_MAX_CONCURRENCY`.
 #[must_use]
 pub fn is_concurrent() -> bool {
     env::var("AWS_LAMBDA_MAX_CONCURRENCY").is_ok_and(|limit| limit.parse().is_ok_and(|limit: u32| limit > 1))
 }
 
-/// Time-outs that suit a function: a hung connection is retried, not waited for.
+/// Time-outs that make a hung connection fail early enough to be retried.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -105,7 +106,7 @@ fn required(variable: &'static str, value: Option<String>) -> Result<String, Con
     value.filter(|value| !value.is_empty()).ok_or(ConfigError { variable, problem: "is missing or empty" })
 }
 
-/// The value of a variable that may be absent or empty; `problem` says what is wrong with one that does not parse.
+/// The value of a variable that may be absent or empty. `problem` describes a value that does not parse.
 fn optional<T>(
     variable: &'static str,
     problem: &'static str,
@@ -134,7 +135,7 @@ fn timeout_hours(value: &str) -> Option<SignedDuration> {
     value.parse().ok().filter(|hours| (1..=8_760).contains(hours)).map(SignedDuration::from_hours)
 }
 
-/// A variable of the environment that is missing, empty or not valid.
+/// An environment variable that is missing, empty or not valid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,

@@ -1,4 +1,4 @@
-//! Every way in which a request can fail. How the caller is told is `response`'s affair.
+//! Every way in which a request can fail. `response` turns an error into HTTP.
 
 use std::error::Error as StdError;
 use std::{fmt, iter};
@@ -7,28 +7,28 @@ use serde::Serialize;
 
 use crate::model::Violation;
 
-/// Why something failed, for the log; never for the caller.
+/// The cause of a failure, for the log and never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
 
-/// A request that failed. The names are those of the API reference.
+/// The error of a request, under the API reference's names.
 #[derive(Debug)]
 pub enum ApiError {
     /// The input does not meet the constraints.
     Validation {
-        /// A sentence about all that is wrong.
+        /// A sentence that lists everything that is wrong.
         message: String,
-        /// Why.
+        /// The documented reason.
         reason: ValidationExceptionReason,
         /// Every field that failed.
         field_list: Vec<ValidationExceptionField>,
     },
-    /// Nobody has signed the request, or the function's role may not make an AWS call.
+    /// The request is not signed, or the function's role may not make an AWS call.
     AccessDenied(Cause),
     /// A resource of the request does not exist.
     ResourceNotFound(Resource),
     /// A resource is in a state that does not allow the request.
     Conflict(Resource, &'static str),
-    /// An AWS service refused a call because there were too many.
+    /// An AWS service throttled a call.
     Throttling(Limit, Cause),
     /// Anything else. The caller can only try again.
     InternalServer(Cause),
@@ -47,14 +47,14 @@ pub enum Resource {
     LogGroup(String),
 }
 
-/// Which limit was reached.
+/// The limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The table's throughput, or the account's.
     DynamoDb,
     /// CreateLogGroup calls per second, per account and Region.
     CreateLogGroupRate,
-    /// The number of log groups in the account. It stays reached.
+    /// The number of log groups in the account, which a retry does not change.
     LogGroupCount,
 }
 
@@ -63,21 +63,21 @@ pub enum Limit {
 pub enum ValidationExceptionReason {
     /// Fields break their constraints.
     FieldValidationFailed,
-    /// The status exists, and a client may not set it.
+    /// The status exists, but a client may not set it.
     InvalidStatus,
 }
 
 /// A field that failed validation.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ValidationExceptionField {
-    /// The field's name; with the path, where it is nested.
+    /// The field's name, with its path if it is nested.
     pub name: String,
-    /// The constraint that it breaks.
+    /// The constraint that the field breaks.
     pub message: String,
 }
 
 impl ApiError {
-    /// All fields that failed, and what was wrong with the body as a whole.
+    /// An error that names all failed fields, and what is wrong with the body if it does not parse.
     #[must_use]
     pub fn validation(unreadable_body: Option<String>, failed: &[(String, Violation)]) -> Self {
         let fields = failed
@@ -116,7 +116,7 @@ impl ApiError {
         }
     }
 
-    /// What went wrong, for the log: the cause, or else what the caller is told.
+    /// What went wrong, for the log: the cause, or the message that the caller gets.
     #[must_use]
     pub fn detail(&self) -> Option<String> {
         let detail = match self {
@@ -134,7 +134,7 @@ impl ApiError {
 
 /// A cause with all its sources.
 ///
-/// Display only: the `Debug` of an AWS error shows the response, and that may hold an item.
+/// It uses `Display` alone, because the `Debug` of an AWS error shows the response, which may contain an item.
 #[must_use]
 pub fn describe(cause: &(dyn StdError + Send + Sync + 'static)) -> String {
     let sources = iter::successors(cause.source(), |&error| error.source());

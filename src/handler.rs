@@ -1,4 +1,4 @@
-//! The one function from request to response; Lambda, the local server and the tests all call it.
+//! From request to response: the one function that Lambda, the local server and the tests all call.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::request::ApiRequest;
 use crate::request_log::Entry;
 use crate::response::ApiResponse;
 
-/// What is left of an invocation's time when it is given up, for the answer to be on its way before Lambda ends it.
+/// How long before Lambda's deadline an operation is abandoned, so that the response still gets out.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(250);
 
-/// Answers a request. It cannot fail: a request that does is answered with its error.
+/// Handles a request. It cannot fail: an error becomes a response.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let started = Instant::now();
     let request = ApiRequest::new(request, app.now());
@@ -47,7 +47,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     response.into_http(&request.request_id)
 }
 
-/// The work's result, or a failure if it panics or would not end before the invocation does.
+/// The result of the work, or an error if it panics or would outlast the invocation.
 async fn with_deadline(
     request: &ApiRequest,
     work: impl Future<Output = Result<Success, ApiError>>,

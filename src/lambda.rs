@@ -16,9 +16,10 @@ use crate::handler;
 /// Wraps the function in the adapter that `lambda_http::run_concurrent` uses too, which turns events into requests and
 /// back.
 ///
-/// `lambda_http::run_concurrent` itself would not do: the adapter builds a URL from an event's headers and query string,
-/// and panics if it is not valid (`X-Forwarded-Proto: https, http`, or a space in the query string of an HTTP API). API
-/// Gateway turns that into a 502. So the adapter gets neither; the query string's parameters are put back behind it.
+/// `lambda_http::run_concurrent` itself would not do: the adapter builds a URL from an event's headers and query
+/// string, and panics if it is not valid (`X-Forwarded-Proto: https, http`, or a space in the query string of an HTTP
+/// API). API Gateway turns that into a 502. So the adapter gets neither; the query string's parameters are put back
+/// behind it.
 pub fn service(
     app: Arc<App>,
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize + Send, Error = Infallible, Future: Send>

@@ -1,32 +1,38 @@
-//! CreateWorkflowRun of Amazon Nova Act as one AWS Lambda function.
+//! The workflow definitions and workflow runs of Amazon Nova Act's control plane, as one AWS Lambda function.
 //!
-//! A request goes one way through the modules: [`lambda`] takes the event, [`handler`] answers the request, `request`
-//! reads who calls and what, [`operations`] finds the operation and does it with `store` (DynamoDB) and `aws`
-//! (CloudWatch Logs), and `response` turns its output or its [`error`] into HTTP. [`model`] has the constraints of the
-//! API. A module stands above what it uses; no import runs back up.
+//! A request takes one way through the modules. [`lambda`] turns API Gateway's event into an HTTP request, and
+//! [`handler`] turns that into a response: `request` reads who calls and what, [`operations`] finds the operation, and
+//! the operation does its work on the [`App`] with `store` (DynamoDB) and `aws` (CloudWatch Logs). `response` turns its
+//! output or its [`error`] into HTTP, and `request_log` writes one line about it. [`model`] has the constraints of the
+//! API.
+//!
+//! The modules are listed from top to bottom: each stands above those it uses, and no import runs back up.
 
-pub mod config;
 pub mod lambda;
 
 pub mod handler;
-
-mod request_log;
 mod response;
 
 pub mod operations;
-
-mod app;
-mod request;
 mod validation;
 
-mod aws;
+mod app;
+pub mod config;
+mod request_log;
+
+mod request;
+
 mod cache;
 mod store;
 
-pub mod error;
-pub mod logging;
+mod aws;
+
 mod metrics;
+
+pub mod error;
 pub mod model;
+
+pub mod logging;
 
 pub use app::{App, Sources};
 pub use config::Config;

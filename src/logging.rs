@@ -1,4 +1,4 @@
-//! Logs: JSON lines. Each request has one, and whatever else happens has one of its own.
+//! The process's log, in JSON lines. A request has one line; any other event has a line of its own.
 
 use std::io::Write as _;
 
@@ -8,12 +8,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// What is logged beside the requests, unless `RUST_LOG` says otherwise.
+/// The default filter for everything but the requests' lines; `RUST_LOG` overrides it.
 pub const DEFAULT_FILTER: &str = "warn";
 
-/// Writes a request's line to the standard output, where Lambda collects it.
+/// Writes a request's line to standard output, from where Lambda collects it.
 pub fn to_stdout(line: &[u8]) {
-    // If the log cannot be written, there is nobody to tell.
+    // There is nowhere to report a log that cannot be written.
     let _ = std::io::stdout().write_all(line);
 }
 
@@ -38,7 +38,7 @@ where
         .with_span_list(false)
         .with_target(false)
         .with_writer(writer);
-    // Spans are never shown, and cost as much as lines.
+    // Spans are never shown, and cost as much as events.
     #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough in its lifetimes")]
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::DEBUG);
     tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG).and(events))).init();
@@ -46,7 +46,7 @@ where
         warn!("RUST_LOG cannot be read; the default is used");
     }
     std::panic::set_hook(Box::new(|panic| {
-        // A message that was put together at run time may repeat what was being parsed; a literal cannot.
+        // A message formatted at run time may repeat part of a request; a literal cannot.
         let literal: Option<&&'static str> = panic.payload().downcast_ref();
         error!(literal, location = panic.location().map(tracing::field::display), "panic");
     }));

@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 use workflow_runs::config::{self, Config};
 use workflow_runs::{App, Sources, lambda, logging};
 
-/// A create allocates hundreds of times, mostly in the AWS SDK; this allocator saves a seventh of its instructions.
+/// A create allocates hundreds of times, mostly in the AWS SDK. This allocator saves a seventh of its instructions.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

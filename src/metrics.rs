@@ -1,7 +1,7 @@
-//! The metrics of a request: what it counts on its way, and how CloudWatch reads them from its line in the log.
+//! The metrics of a request, and how CloudWatch extracts them from the request's log line.
 //!
-//! The format is the [CloudWatch embedded metric format][emf]: CloudWatch makes metrics of the members that `_aws`
-//! names, and no call is made for it.
+//! The format is the [CloudWatch embedded metric format][emf]: CloudWatch turns the members that `_aws` names into
+//! metrics, without a call by the function.
 //!
 //! [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -12,13 +12,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 const NAMESPACE: &str = "WorkflowRuns";
 
-/// What requests are counted by. The values are bounded: one function, the operations of the API, the outcomes. Alarms
-/// look at the set without the operation, so that their number does not grow with the API.
+/// The dimension sets of the metrics. Their values are bounded: one function, the API's operations, the outcomes.
+/// Alarms use the sets without the operation, so that the number of alarms does not grow with the API.
 const BY_OUTCOME: &[&[&str]] = &[&["function_name", "operation", "outcome"], &["function_name", "outcome"]];
 const BY_OPERATION: &[&[&str]] = &[&["function_name", "operation"], &["function_name"]];
 const BY_FUNCTION: &[&[&str]] = &[&["function_name"]];
 
-/// The metrics of every request, and last those of a request that had CloudWatch Logs do something.
+/// The metrics of every request; the last directive applies only to requests that have counted something.
 const METRICS: [MetricDirective; 3] = [
     MetricDirective {
         namespace: NAMESPACE,
@@ -40,7 +40,7 @@ const METRICS: [MetricDirective; 3] = [
     },
 ];
 
-/// How a success came about. (How an error is counted is the log's affair.)
+/// The outcome of a success. (`request_log` names the outcomes of errors.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// This request created the resource.
@@ -72,12 +72,12 @@ impl Outcome {
     }
 }
 
-/// What a request has CloudWatch Logs do, counted as it happens, whatever becomes of the request.
+/// Counts what CloudWatch Logs does for a request, whether or not the request succeeds.
 #[derive(Default)]
 pub struct Counters {
     /// Log groups that did not exist before.
     log_groups_created: AtomicU32,
-    /// CreateLogGroup calls that were throttled, even if a later one succeeded.
+    /// Throttled CreateLogGroup calls, even if a later one succeeds.
     create_log_group_throttles: AtomicU32,
 }
 
@@ -109,7 +109,7 @@ impl Counters {
     }
 }
 
-/// The metric directives of a line, as JSON: they are in every line, and never change.
+/// The metric directives of a line, as JSON that is serialized once.
 pub struct Directives {
     always: Box<RawValue>,
     with_log_groups: Box<RawValue>,

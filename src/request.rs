@@ -10,39 +10,39 @@ use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::metrics::Counters;
 
-/// The longest id of the gateway that is stored, in characters. A caller can choose that id.
+/// The longest gateway request id that is stored, in characters. A caller can choose that id.
 const LONGEST_STORED_ID: usize = 128;
 
 /// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
 pub struct ApiRequest {
-    /// The AWS account that has signed the request, if one has.
+    /// The AWS account that signed the request; `None` if it is not signed.
     pub signed_by: Option<String>,
-    /// The gateway's id of the request, so that its log and ours can be joined; else Lambda's.
+    /// The gateway's request id, by which its log and ours can be joined; if there is none, Lambda's.
     pub request_id: String,
-    /// Lambda's own id of the request.
+    /// Lambda's request id.
     pub lambda_request_id: String,
     /// The HTTP method.
     pub method: Method,
-    /// The route that the gateway has matched, and for which IAM has authorized the caller.
+    /// The route that the gateway matched, and for which IAM authorized the caller.
     pub route: Route,
     /// The query string's parameters, decoded.
     query: QueryMap,
-    /// The body; decoded, if it came base64-encoded.
+    /// The body, decoded if it arrived base64-encoded.
     pub body: Body,
-    /// When it arrived.
+    /// The time of arrival.
     pub arrived_at: Timestamp,
-    /// The time until Lambda ends the invocation; [`Duration::MAX`], if nobody has said when.
+    /// The time until Lambda ends the invocation; [`Duration::MAX`] if that is unknown.
     pub time_left: Duration,
-    /// What is counted on the way.
+    /// The request's counters.
     pub counters: Counters,
 }
 
 /// A route of the gateway.
 #[derive(Debug)]
 pub enum Route {
-    /// A resource, by its path with `{…}` for parameters, and the values of the parameters.
+    /// A resource: its path, with `{…}` for parameters, and the values of those parameters.
     Resource(String, QueryMap),
-    /// A path that a greedy or default route has let through.
+    /// A path that reached the function through a greedy or default route.
     Path(String),
 }
 
@@ -81,12 +81,12 @@ impl ApiRequest {
         }
     }
 
-    /// A parameter of the query string; the last one, if it is repeated.
+    /// A query string parameter; the last value if it is repeated.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.all(name)?.pop()
     }
 
-    /// The id under which the request is stored: the gateway's, unless a caller has chosen one that is too long.
+    /// The request id to store: the gateway's, unless the caller chose one that is too long.
     pub fn stored_id(&self) -> &str {
         let is_too_long = self.request_id.chars().nth(LONGEST_STORED_ID).is_some();
         if is_too_long { &self.lambda_request_id } else { &self.request_id }
@@ -102,7 +102,7 @@ impl Route {
         Self::Resource(resource.to_owned(), parameters)
     }
 
-    /// The values of an operation's path parameters, if the route is that of its path. Nothing is decoded: names and ids
+    /// The values of an operation's path parameters, if the route matches its path. Nothing is decoded: names and ids
     /// need no encoding, and IAM has seen the same text.
     pub fn parameters_of<'a>(&'a self, operation_path: &'static str) -> Option<PathParameters<'a>> {
         let name_of = |segment: &'static str| segment.strip_prefix('{')?.strip_suffix('}');
@@ -133,26 +133,26 @@ impl Route {
 pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
 
 impl PathParameters<'_> {
-    /// The parameter's value; empty, if the path has no such parameter.
+    /// The parameter's value; empty if the path has no such parameter.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value)
     }
 }
 
-/// The path of an HTTP API without its stage, with which it begins unless the stage is `$default`.
+/// The path without the stage of an HTTP API, with which it begins unless the stage is `$default`.
 fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     let below = |stage| path.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
     stage.and_then(below).unwrap_or(path)
 }
 
-/// The time until a deadline in epoch milliseconds. cargo-lambda's emulator sends deadlines that have passed long ago;
-/// they are ignored.
+/// The time until a deadline in epoch milliseconds. A deadline in the past is ignored, since cargo-lambda's emulator
+/// sends such deadlines.
 fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
     let now_ms = u64::try_from(now.as_millisecond()).ok()?;
     deadline_ms.checked_sub(now_ms).map(Duration::from_millis)
 }
 
-/// A gateway leaves some members out and some empty.
+/// A gateway omits some members and leaves others empty.
 fn non_empty(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
 }

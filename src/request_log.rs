@@ -1,6 +1,6 @@
-//! The one line that each request leaves in the log: what happened, and the metrics of it.
+//! The log line of a request: one line of JSON that says what happened and carries the request's metrics.
 //!
-//! The line is JSON. No log level filters it, since a metric must not depend on one. It names neither body nor token.
+//! No log level filters it, because a metric must not depend on one. It never contains a body or a token.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use crate::error::ApiError;
 use crate::metrics::{Directives, LogGroupCounts, Outcome};
 use crate::request::ApiRequest;
 
-/// The log of the requests of one function.
+/// Writes the log lines of one function's requests.
 pub struct RequestLog {
     function_name: String,
     write: fn(&[u8]),
     directives: Directives,
 }
 
-/// A request and what became of it.
+/// What the log says about a request.
 pub struct Entry<'a> {
     /// The request.
     pub request: &'a ApiRequest,
-    /// The AWS account of the caller; empty, if nobody has signed the request.
+    /// The caller's AWS account; empty if the request is not signed.
     pub account_id: &'a str,
     /// The operation's name.
     pub operation: &'static str,
     /// The HTTP status of the response.
     pub status: StatusCode,
-    /// What the operation came to: how, and about which workflow run.
+    /// The operation's outcome and the workflow run it is about, or its error.
     pub result: Result<(Outcome, Option<&'a str>), &'a ApiError>,
     /// How long it took.
     pub duration: Duration,
 }
 
 impl RequestLog {
-    /// A log that hands each line, with its end of line, to `write`.
+    /// Passes each line, including the trailing newline, to `write`.
     #[must_use]
     pub fn new(function_name: String, write: fn(&[u8])) -> Self {
         Self { function_name, write, directives: Directives::new() }
@@ -84,8 +84,8 @@ impl RequestLog {
     }
 }
 
-/// The outcome of an error, as the log and the metrics name it, and how loud the log is: `ERROR` is what somebody must
-/// act on, and a caller's mistake is `INFO`.
+/// An error's log level, and its outcome as the log and the metrics name it. `ERROR` means that someone must act; a
+/// caller's mistake is `INFO`.
 fn level_and_outcome(error: &ApiError) -> (Level, &'static str) {
     match error {
         ApiError::Validation { .. } => (Level::INFO, "validation"),

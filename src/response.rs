@@ -97,11 +97,11 @@ impl ApiResponse {
         Self { status, error_type: Some(name), retry_after_seconds, replayed: false, body: body.to_string() }
     }
 
-    /// The HTTP response. Every one carries the request id.
+    /// The HTTP response. Every response carries the request id.
     pub fn into_http(self, request_id: &str) -> Response<Body> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // A caller can make API Gateway use an id of the caller's; one that is not a valid header value is left out.
+        // A caller can choose API Gateway's request id. One that is not a valid header value is left out.
         if let Ok(request_id) = HeaderValue::from_str(request_id) {
             headers.insert(REQUEST_ID, request_id);
         }

@@ -1,4 +1,4 @@
-//! Turns JSON into members, and collects every field that failed on the way.
+//! Parses members, and collects every field that fails.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::model::{MaxResults, Member, NextToken, Page, SortOrder, Violation};
 use crate::request::ApiRequest;
 
-/// The fields of one request, as they are checked.
+/// The fields of one request that have failed so far.
 #[derive(Default)]
 pub struct Fields {
     failed: Vec<(String, Violation)>,
@@ -15,10 +15,10 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// The request's body as a JSON object; an absent body is an empty one. `None` if it cannot be read.
+    /// The request's body as a JSON object; an empty body counts as `{}`. `None` if it does not parse.
     pub fn body<'a, T: Deserialize<'a>>(&mut self, body: &'a [u8]) -> Option<T> {
         let body = if body.is_empty() { b"{}" } else { body };
-        // Without this, serde would take an array for an object, member by member.
+        // Without this check, serde would read an array as an object, member by member.
         let parsed = if body.trim_ascii_start().starts_with(b"{") {
             serde_json::from_slice(body).map_err(|error| format!("The body is not valid JSON: {error}"))
         } else {
@@ -27,24 +27,24 @@ impl Fields {
         parsed.map_err(|message| self.unreadable_body = Some(message)).ok()
     }
 
-    /// A member that must be there, and not `null`, which serde reads as absent. `None` if it failed.
+    /// A required member; `null`, which serde reads as absent, does not count. `None` if it failed.
     pub fn required<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
         let parsed = value.ok_or(Violation::Missing).and_then(T::from_json);
         self.check(name, parsed)
     }
 
-    /// A member that may be absent. `None` if it is, or if it failed.
+    /// An optional member. `None` if it is absent or failed.
     pub fn optional<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
         value.and_then(|value| self.check(name, T::from_json(value)))
     }
 
-    /// A value that has been checked already. `None` if it failed.
+    /// A value that has already been parsed. `None` if it failed.
     pub fn check<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
         parsed.map_err(|violation| self.failed.push((name.to_owned(), violation))).ok()
     }
 
-    /// Which page of a listing a request asks for. `is_id` tells whether a text is an id of what is listed. `None` if the
-    /// body cannot be read.
+    /// The page of a listing that a request asks for. `is_id` tells whether a text is a valid name or id of the listed
+    /// resource. `None` if the body does not parse.
     pub fn page(&mut self, request: &ApiRequest, is_id: impl Fn(&str) -> bool) -> Option<Page> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -62,10 +62,10 @@ impl Fields {
         Some(Page { max_results: max_results.unwrap_or_default(), next_token, sort_order })
     }
 
-    /// The request, unless a field failed.
+    /// The parsed input, unless a field failed.
     ///
     /// # Errors
-    /// [`ApiError::Validation`] with every field that failed; if the body could not be read, the message says why.
+    /// [`ApiError::Validation`] with every field that failed. If the body did not parse, the message says where.
     pub fn finish<T>(self, request: Option<T>) -> Result<T, ApiError> {
         match request {
             Some(request) if self.failed.is_empty() => Ok(request),
@@ -74,7 +74,7 @@ impl Fields {
     }
 }
 
-/// A member that is itself an object, of members still to be checked.
+/// A member that is an object, whose own members are still to be checked.
 pub struct Object<T>(pub T);
 
 impl<'a, T: Deserialize<'a>> Member<'a> for Object<T> {
@@ -82,7 +82,7 @@ impl<'a, T: Deserialize<'a>> Member<'a> for Object<T> {
         if !value.get().starts_with('{') {
             return Err(Violation::Type("an object"));
         }
-        // The syntax has been checked with the body's; what can still be wrong is a name: there twice, or no Unicode.
+        // The body's syntax is valid, so only a member name can be wrong: repeated, or not valid Unicode.
         serde_json::from_str(value.get()).map(Self).map_err(|_| Violation::Type("a well-formed object"))
     }
 }

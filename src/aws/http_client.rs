@@ -9,11 +9,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 
-/// A client with one connector, made now. What a single AWS client asks for differently is ignored.
+/// A client with a single connector, built immediately. It ignores any other settings that an AWS client asks for.
 ///
-/// Left alone, the AWS SDK makes three connectors for two clients, and each parses the system's trust roots. And its TLS
-/// is rustls with AWS-LC, which gathers entropy from CPU jitter before the first handshake: it takes several times as
-/// long as everything else in a cold start. rustls with ring does not, and is smaller.
+/// By default the AWS SDK builds three connectors for two clients, and each parses the system's trust roots. Its TLS is
+/// rustls with AWS-LC, which gathers entropy from CPU jitter before the first handshake; that takes several times as
+/// long as the rest of a cold start. rustls with ring does not, and is smaller.
 pub fn http_client(timeouts: &TimeoutConfig) -> SharedHttpClient {
     let mut settings = HttpConnectorSettings::builder();
     settings.set_connect_timeout(timeouts.connect_timeout());

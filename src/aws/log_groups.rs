@@ -19,20 +19,20 @@ use crate::model::{LogGroupName, Violation};
 const CREATE_LOG_GROUP: &str = "logs:CreateLogGroup";
 const PUT_RETENTION_POLICY: &str = "logs:PutRetentionPolicy";
 
-/// How long to try: a caller who floods us with new names must not hold environments that others need.
+/// How long to keep trying. A caller who floods the API with new names must not hold environments that others need.
 const RETRY_BUDGET: Duration = Duration::from_secs(3);
 
-/// The wait after the first attempt, which doubles up to the longest; a random 50 to 100 % of it is waited.
+/// The wait after the first attempt. It doubles up to the longest wait, and jitter cuts it to between 50 and 100 %.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
-/// How [`LogGroups::ensure`] came to know that the log group exists.
+/// Who vouches that the log group exists.
 pub enum Ensured {
-    /// From CloudWatch Logs: it was created, or existed; and it has the retention that runs' log groups have.
+    /// CloudWatch Logs: it created the log group or already had it, and the retention is set if there is one to set.
     ByCloudWatchLogs,
-    /// From CloudWatch Logs, and its retention could not be set.
+    /// CloudWatch Logs, but the retention could not be set.
     WithoutRetention(Cause),
-    /// From the table: another environment has had it from CloudWatch Logs.
+    /// The table: another environment has asked CloudWatch Logs.
     ByTheTable,
 }
 
@@ -44,21 +44,20 @@ pub struct LogGroups {
 
 impl LogGroups {
     /// A client without the SDK's retries: [`LogGroups::ensure`] has its own, and two policies would multiply.
-    /// `retention_days` is the retention of runs' log groups, if they have one.
+    /// `retention_days` is the retention to set, if any.
     #[must_use]
     pub fn new(config: &SdkConfig, retention_days: Option<i32>) -> Self {
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
         Self { client: Client::from_conf(config), retention_days }
     }
 
-    /// Creates the log group, unless it exists, and sets its retention.
+    /// Creates the log group unless it exists, and sets its retention.
     ///
-    /// CreateLogGroup is limited to 10 calls per second per account and Region. A call that failed for a reason that
-    /// passes is repeated for about 3 seconds, and before each repetition `is_known` tells whether somebody else was
-    /// faster.
+    /// CreateLogGroup is limited to 10 calls per second per account and Region. A transient failure is retried for
+    /// about 3 seconds; before each retry `is_known` tells whether another environment was faster.
     ///
     /// # Errors
-    /// What the last failure means; nothing was created then, as far as CloudWatch Logs has told.
+    /// The mapping of the last failure. CloudWatch Logs has then confirmed no log group.
     pub async fn ensure<F>(
         &self,
         name: &LogGroupName,
@@ -111,7 +110,7 @@ impl LogGroups {
         }
     }
 
-    /// Creates the log group, unless it exists.
+    /// Creates the log group unless it exists.
     async fn create(&self, name: &LogGroupName, counters: &Counters) -> Result<(), SdkError<CreateLogGroupError>> {
         let Err(error) = self.client.create_log_group().log_group_name(name.as_str()).send().await else {
             counters.log_group_created();
@@ -126,7 +125,7 @@ impl LogGroups {
         }
     }
 
-    /// Sets the retention of runs' log groups, if they have one.
+    /// Sets the retention, if there is one to set.
     async fn set_retention(&self, name: &LogGroupName) -> Result<(), SdkError<PutRetentionPolicyError>> {
         let Some(days) = self.retention_days else { return Ok(()) };
         let put = self.client.put_retention_policy().log_group_name(name.as_str()).retention_in_days(days);
@@ -146,7 +145,7 @@ fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     }
 }
 
-/// Whether there were too many calls. The model leaves `ThrottlingException` out.
+/// Whether the call was throttled. The service model leaves `ThrottlingException` out.
 fn is_throttling(error: &SdkError<CreateLogGroupError>) -> bool {
     error.code() == Some("ThrottlingException")
 }

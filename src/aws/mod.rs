@@ -1,4 +1,4 @@
-//! What both AWS clients share, and CloudWatch Logs. (DynamoDB is in `store`.)
+//! What the two AWS clients share, and the CloudWatch Logs client. (DynamoDB is in `store`.)
 
 mod http_client;
 pub mod log_groups;
@@ -14,7 +14,7 @@ use crate::error::{ApiError, Cause};
 pub use http_client::http_client;
 pub use user_agent::ShortUserAgent;
 
-/// An AWS call that failed, by the IAM action that allows it.
+/// A failed AWS call, named by the IAM action that allows it.
 #[derive(Debug)]
 pub struct FailedCall<E> {
     action: &'static str,
@@ -40,7 +40,7 @@ impl<E: StdError + 'static> StdError for FailedCall<E> {
     }
 }
 
-/// What the failure of an AWS call means where the service's own errors say nothing more exact.
+/// Maps the failure of an AWS call for which a service has no more specific mapping.
 pub fn failure<E>(action: &'static str, error: SdkError<E>) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,

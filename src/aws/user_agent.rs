@@ -1,4 +1,4 @@
-//! What the AWS SDK tells DynamoDB about itself.
+//! The headers by which the AWS SDK identifies itself to DynamoDB.
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
@@ -12,9 +12,9 @@ use aws_smithy_runtime_api::client::interceptors::disable_interceptor;
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust");
 
-/// One short `user-agent` in place of four headers that the SDK puts together for each call: a longer one, one more like
-/// it that is signed (`x-amz-user-agent`), and two about retries (`amz-sdk-invocation-id`, `amz-sdk-request`). They tell
-/// AWS about its clients, and take a twentieth of the instructions of a create.
+/// Replaces the four headers that the SDK assembles for each call with one short `user-agent`: the long `user-agent`,
+/// the signed `x-amz-user-agent`, and the two about retries (`amz-sdk-invocation-id`, `amz-sdk-request`). They only
+/// inform AWS, and cost a twentieth of a create's instructions.
 #[derive(Debug)]
 pub struct ShortUserAgent;
 

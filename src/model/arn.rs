@@ -1,13 +1,13 @@
 //! Amazon Resource Names of workflow definitions and runs.
 
-/// The ARNs of one Region, in the form that the service gives them.
+/// Builds the ARNs of one Region, in the service's form.
 pub struct Arns {
     /// `arn:{partition}:nova-act:{region}`.
     prefix: String,
 }
 
 impl Arns {
-    /// The ARNs of this Region; it decides the partition.
+    /// The ARNs of this Region, which determines the partition.
     #[must_use]
     pub fn new(region: &str) -> Self {
         let partition = match region.split_once('-') {

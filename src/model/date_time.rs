@@ -12,13 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct DateTime(Timestamp);
 
 impl DateTime {
-    /// The point in time, cut to its millisecond.
+    /// The point in time, truncated to the millisecond.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
         Self(Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at))
     }
 
-    /// Reads the one form in which [`DateTime`] is written.
+    /// Parses exactly the form in which [`DateTime`] is displayed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let at = Self(text.parse().ok()?);

@@ -13,23 +13,23 @@ use serde_json::value::RawValue;
 pub enum Violation {
     /// A required member is absent or `null`.
     Missing,
-    /// The JSON value is of another type than the named one.
+    /// The JSON value is not of the named type.
     Type(&'static str),
     /// Too short or too long, in code points.
     Length(RangeInclusive<usize>),
     /// The documented pattern does not match.
     Pattern(&'static str),
-    /// A number outside of this range.
+    /// The number is outside this range.
     Range(RangeInclusive<u32>),
-    /// None of the documented values, which are these.
+    /// The value is not one of these.
     Enum(&'static [&'static str]),
-    /// The value is one that only the service may set. A client may set these.
+    /// Only the service may set this status. A client may set these.
     InvalidStatus(&'static [&'static str]),
-    /// A page token that this operation has never given out.
+    /// This operation has never returned the token.
     UnknownToken,
-    /// CloudWatch Logs keeps this prefix for itself.
+    /// CloudWatch Logs reserves this prefix.
     ReservedPrefix(&'static str),
-    /// CloudWatch Logs refused the name for a reason of its own.
+    /// CloudWatch Logs rejected the name.
     RefusedByCloudWatchLogs,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a JSON value can be parsed into.
+/// A type that can be parsed from a JSON value.
 pub trait Member<'a>: Sized {
     /// Parses the value and checks its constraints.
     ///
@@ -70,7 +70,7 @@ impl Member<'_> for i32 {
     }
 }
 
-/// Declares an enumeration of the API: its values, as they go over the wire and stand in the table.
+/// Declares an enumeration with its values, which are the same over the wire and in the table.
 macro_rules! enum_member {
     ($(#[$attribute:meta])* $name:ident { $($(#[$variant_attribute:meta])* $variant:ident = $value:literal),+ }) => {
         $(#[$attribute])*
@@ -105,7 +105,7 @@ macro_rules! enum_member {
     };
 }
 
-/// Declares a string member: its length; its pattern, with the check that stands for it; a prefix that it must not have.
+/// Declares a string member: its length, its pattern with the equivalent check, and a reserved prefix.
 macro_rules! string_member {
     (
         $(#[$attribute:meta])*
@@ -117,7 +117,7 @@ macro_rules! string_member {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a value that meets the constraints.
+            /// Checks a value against the constraints.
             ///
             /// # Errors
             /// The first constraint that the value breaks.

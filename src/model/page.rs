@@ -1,4 +1,4 @@
-//! The members with which a listing is read page by page.
+//! The members that page through a listing.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -6,21 +6,21 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use super::{DateTime, Violation};
 
 enum_member!(
-    /// The order of a listing, by the time of creation or start.
+    /// The order of a listing, by creation or start time.
     SortOrder {
         /// The oldest first.
         Ascending = "Ascending",
-        /// The newest first: what a request without an order gets.
+        /// The newest first; the default.
         Descending = "Descending"
     }
 );
 
-/// How many results a page has at most: 1 to 100.
+/// The maximum number of results on a page: 1 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxResults(u8);
 
 impl MaxResults {
-    /// Reads the value of a query string parameter.
+    /// Parses the value of a query string parameter.
     ///
     /// # Errors
     /// It is not a whole number from 1 to 100.
@@ -47,26 +47,28 @@ impl Default for MaxResults {
     }
 }
 
-/// Where a listing goes on: behind the index's sort key of the last result that was returned.
+/// The position where a listing continues: after the sort key of the last result returned.
 ///
-/// Over the wire it is that key, base64url. It holds nothing secret, and grants nothing: which listing is read follows
-/// from the caller's account alone.
+/// Over the wire it is that key in base64url. It is not a secret and grants nothing: the caller's account alone decides
+/// which listing is read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NextToken {
     sort_key: String,
 }
 
 impl NextToken {
-    /// The token behind the result with this sort key.
+    /// The token that continues after the result with this sort key.
     #[must_use]
     pub fn after(sort_key: &str) -> Self {
         Self { sort_key: sort_key.to_owned() }
     }
 
-    /// Reads the value of a query string parameter. `is_id` tells whether a text is an id of what is listed.
+    /// Parses the value of a query string parameter: 1 to 2,048 characters, pattern `\S*`. `is_id` tells whether a text
+    /// is a valid name or id of the listed resource.
     ///
     /// # Errors
-    /// 1 to 2,048 characters, pattern `\S*`; and no listing of this kind has returned it.
+    /// The first constraint that the value breaks, or [`Violation::UnknownToken`] if no listing of this kind can have
+    /// returned it.
     pub fn new(text: &str, is_id: impl Fn(&str) -> bool) -> Result<Self, Violation> {
         const LENGTH: std::ops::RangeInclusive<usize> = 1..=2048;
         if !LENGTH.contains(&text.chars().count()) {
@@ -87,19 +89,19 @@ impl NextToken {
         BASE64_URL_SAFE_NO_PAD.encode(&self.sort_key)
     }
 
-    /// The sort key behind which the listing goes on.
+    /// The sort key after which the listing continues.
     #[must_use]
     pub fn sort_key(&self) -> &str {
         &self.sort_key
     }
 }
 
-/// Which page of a listing is asked for.
+/// A request for a page of a listing.
 #[derive(Debug)]
 pub struct Page {
-    /// How many results it has at most.
+    /// The maximum number of results.
     pub max_results: MaxResults,
-    /// Behind what it begins; the first page has none.
+    /// Where the page begins; `None` for the first page.
     pub next_token: Option<NextToken>,
     /// The order of the listing.
     pub sort_order: SortOrder,

@@ -13,8 +13,7 @@ string_member!(
 );
 
 string_member!(
-    /// What a workflow definition is for, in the words of whoever created it. It has no `Debug`, so that no log can repeat
-    /// it.
+    /// The description of a workflow definition. It has no `Debug`, so no log can repeat it.
     Description, length 1..=4000
 );
 string_member!(
@@ -37,7 +36,7 @@ string_member!(
     }
 );
 enum_member!(
-    /// What a workflow definition is doing.
+    /// The status of a workflow definition.
     WorkflowDefinitionStatus {
         /// Runs of it may start.
         Active = "ACTIVE",
@@ -46,13 +45,13 @@ enum_member!(
     }
 );
 
-/// Where the results of a definition's runs are to be exported. It is kept and returned; nothing is exported.
+/// Where the service would export results to. This API stores and returns it, and exports nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowExportConfig {
     /// The bucket.
     pub s3_bucket_name: S3BucketName,
-    /// What the keys begin with.
+    /// The prefix of the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3_key_prefix: Option<S3KeyPrefix>,
 }

@@ -7,12 +7,12 @@ use uuid::Uuid;
 use super::{DateTime, Member, Violation};
 
 string_member!(
-    /// What makes a request idempotent; case-sensitive. It has no `Debug`, so that no log can repeat it.
+    /// The token that makes a request idempotent; case-sensitive. It has no `Debug`, so no log can repeat it.
     ClientToken, length 33..=256, pattern "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}" =
         |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !s.starts_with('-') && !s.ends_with('-')
 );
 string_member!(
-    /// The name of a CloudWatch Logs log group. The service keeps names under `aws/` for itself.
+    /// The name of a CloudWatch Logs log group. CloudWatch Logs reserves names that begin with `aws/`.
     #[derive(Debug)]
     LogGroupName, length 1..=512, pattern "[a-zA-Z0-9_/.-]+" =
         |s| s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/.-".contains(&b)), not "aws/"
@@ -39,15 +39,15 @@ string_member!(
     }
 );
 enum_member!(
-    /// What has become of a workflow run.
+    /// The status of a workflow run.
     WorkflowRunStatus {
-        /// It has started and not ended.
+        /// It has started and has not ended.
         Running = "RUNNING",
-        /// It has ended well.
+        /// It has ended successfully.
         Succeeded = "SUCCEEDED",
-        /// It has ended badly.
+        /// It has ended with an error.
         Failed = "FAILED",
-        /// It has taken too long.
+        /// It has run for too long.
         TimedOut = "TIMED_OUT",
         /// It is being deleted.
         Deleting = "DELETING"
@@ -63,12 +63,12 @@ pub struct RunState {
     pub ended_at: Option<DateTime>,
 }
 
-/// How long a run may be `RUNNING`; longer, and it *is* `TIMED_OUT`, whatever the table says. By default, for ever.
+/// How long a run may be `RUNNING`. After that it *is* `TIMED_OUT`, whatever the table says. The default is no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunTimeout(pub Option<SignedDuration>);
 
 impl RunTimeout {
-    /// The state of a run that started then and is stored so: the one place where a time-out is derived.
+    /// The state of a run, given its stored state and its start: the one place that derives a time-out.
     #[must_use]
     pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
         match self.0.map(|timeout| started_at + timeout) {
@@ -79,7 +79,7 @@ impl RunTimeout {
         }
     }
 
-    /// A run that started at this time or before has timed out: for the condition of an update, which has to agree with
+    /// The latest start of a run that has timed out by now. The condition of an update uses it, and so agrees with
     /// [`RunTimeout::derive`].
     #[must_use]
     pub fn latest_start(self, now: DateTime) -> Option<DateTime> {
@@ -88,18 +88,18 @@ impl RunTimeout {
 }
 
 impl ClientToken {
-    /// The token of a request that came without one.
+    /// A token for a request that has none.
     #[must_use]
     pub fn random(random: Uuid) -> Self {
         Self(random.to_string())
     }
 
-    /// The id of the one workflow run that this token can create in this account.
+    /// The id of the only workflow run that this token can create in this account.
     ///
-    /// A function of the two and of nothing else: it makes the table's key the idempotency key.
+    /// It depends on the two alone, which makes the table's key the idempotency key.
     #[must_use]
     pub fn workflow_run_id(&self, account_id: &str) -> WorkflowRunId {
-        /// Fixed for ever: with another one, every client token could create a second run.
+        /// Must never change: with another namespace, every client token could create a second run.
         const NAMESPACE: Uuid = Uuid::from_u128(0x1574_86d5_e862_4a61_b975_1e1d_9f01_0156);
         let account = Uuid::new_v5(&NAMESPACE, account_id.as_bytes());
         WorkflowRunId(Uuid::new_v5(&account, self.0.as_bytes()).to_string())

@@ -27,10 +27,10 @@ struct CreateWorkflowDefinitionResponse {
     status: WorkflowDefinitionStatus,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`create_workflow_definition`].
+/// [`ApiError::Validation`], and the errors of [`create_workflow_definition`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let input = CreateWorkflowDefinitionRequest::parse(&request.request.body)?;
     let outcome = create_workflow_definition(app, request.account_id, request.request.stored_id(), input).await?;
@@ -75,13 +75,13 @@ impl CreateWorkflowDefinitionRequest {
     }
 }
 
-/// Creates a definition. One conditional put is the whole protocol: the name is the key, and the client token tells a
-/// repeated request from another one.
+/// Creates a definition with one conditional put: the name is the key, and the client token tells a repeated request
+/// from a different one.
 ///
 /// # Errors
-/// * [`ApiError::Conflict`]: the name is taken, or still being deleted; or the token is that of a definition of this name
-///   that was deleted.
-/// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: those of the call.
+/// * [`ApiError::Conflict`]: the name is taken or still being deleted, or the token created a definition of this name
+///   that has been deleted.
+/// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: the errors of the call.
 async fn create_workflow_definition(
     app: &App,
     account_id: &str,
@@ -107,7 +107,7 @@ async fn create_workflow_definition(
     };
     let existing = match app.store.put_definition(&key, &definition, now).await? {
         PutDefinition::Created => return Ok(Outcome::Created),
-        // The SDK repeats a put whose answer was lost, and the repetition finds what the first one wrote.
+        // The SDK retries a put whose answer was lost, and the retry finds what the first attempt wrote.
         PutDefinition::Existing(existing) if existing.definition_id == definition.definition_id => {
             return Ok(Outcome::Created);
         }

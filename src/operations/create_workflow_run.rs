@@ -24,8 +24,8 @@ const LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
 /// again.
 const UNWRITTEN_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
-/// A log group's item lives about a day: between 3/4 and 5/4 of this, so that items written together do not expire
-/// together.
+/// The mean lifetime of a log group's item. Jitter spreads it from 3/4 to 5/4 of this, so that items written together
+/// do not expire together.
 const LOG_GROUP_ITEM_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long the write of a log group's item may delay a create.
@@ -41,7 +41,7 @@ pub struct CreateWorkflowRunRequest {
     pub compatibility_version: i32,
     /// The version of the client's SDK.
     pub sdk_version: Option<SdkVersion>,
-    /// What makes the request idempotent.
+    /// The token that makes the request idempotent.
     pub client_token: Option<ClientToken>,
     /// The log group for the run's logs.
     pub log_group_name: Option<LogGroupName>,
@@ -55,25 +55,25 @@ struct CreateWorkflowRunResponse {
     workflow_run_id: String,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// Those of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
+/// The errors of [`CreateWorkflowRunRequest::parse`] and [`create_workflow_run`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let AuthorizedRequest { account_id, parameters, request } = request;
     let input = CreateWorkflowRunRequest::parse(parameters.get("workflowDefinitionName"), &request.body)?;
     let (run, outcome) = create_workflow_run(app, account_id, request, input).await?;
-    // A replay is told what has become of the run.
+    // A replay reports the run's current status.
     let state = app.run_timeout.derive(run.stored_state(), run.started_at, app.date_time());
     let output = CreateWorkflowRunResponse { status: state.status, workflow_run_id: run.workflow_run_id };
     Ok(Success::new(outcome, &output)?.about(output.workflow_run_id))
 }
 
 impl CreateWorkflowRunRequest {
-    /// Reads the members of the path and of the body. Members that the API does not have are ignored.
+    /// Parses the members in the path and the body. Unknown members are ignored.
     ///
     /// # Errors
-    /// [`ApiError::Validation`] that names every field that failed.
+    /// [`ApiError::Validation`] with every field that failed.
     pub fn parse(workflow_definition_name: &str, body: &[u8]) -> Result<Self, ApiError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -127,15 +127,15 @@ impl CreateWorkflowRunRequest {
 
 /// Starts a run of a workflow definition.
 ///
-/// The order of the steps is the design: the log group comes before the run, so that a failure to create it leaves no
-/// run; and the put of the run is the commit point, so that whatever happens a retry ends in exactly one run.
+/// The order of the steps matters. The log group comes before the run, so a failure to create it leaves no run. The put
+/// of the run is the commit point, so whatever happens, a retry ends in exactly one run.
 ///
 /// # Errors
 /// * [`ApiError::ResourceNotFound`]: the account has no such definition.
 /// * [`ApiError::Conflict`]: the client token was used by a different request; the definition is not active; another
 ///   operation on the log group is in progress.
 /// * [`ApiError::Validation`]: CloudWatch Logs refuses the log group's name.
-/// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: those of the AWS calls.
+/// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: the errors of the AWS calls.
 async fn create_workflow_run(
     app: &App,
     account_id: &str,
@@ -148,7 +148,7 @@ async fn create_workflow_run(
     let log_group = input.log_group_name.clone().map(|name| (log_group_key(&name), name));
     let mut run = requested_run(app, account_id, request.stored_id(), input);
 
-    // 1. Read, at once, what this process does not know.
+    // 1. Read everything that this process has not cached, in one call.
     let mut unknown_log_group = log_group.filter(|(key, _)| app.known_log_groups.get(key, now).is_none());
     let known_definition = app.known_definitions.get(&definition_key, now);
     let is_known = known_definition.is_some();
@@ -163,7 +163,7 @@ async fn create_workflow_run(
             is_active = definition.is_active();
             run.definition_id = definition.definition_id;
         }
-        // A run that exists is answered now: a refused request leaves nothing behind.
+        // If the run exists, answer now: a refused request must leave nothing behind.
         if let Some(existing) = found.run {
             return replay(existing, &run);
         }
@@ -194,7 +194,7 @@ async fn create_workflow_run(
         }
     }
 
-    // 3. Commit; and at the same time tell the other environments of the log group.
+    // 3. Commit, and at the same time tell the other environments about the log group.
     let (put, ()) = tokio::join!(app.store.put_run(&run, now), remember_log_group(app, request, new_log_group, now));
     match put? {
         PutRun::Created => Ok((run, Outcome::Created)),
@@ -203,8 +203,8 @@ async fn create_workflow_run(
     }
 }
 
-/// The run that the request asks for; the generation of its definition is still to be found out. Without a client token
-/// it gets a random one, so that there is one path through the code.
+/// The run that the request asks for; its `definition_id` is filled in later. A request without a client token gets a
+/// random one, so that there is one path through the code.
 fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWorkflowRunRequest) -> WorkflowRun {
     let client_token = input.client_token.unwrap_or_else(|| ClientToken::random(app.uuid()));
     WorkflowRun {
@@ -226,17 +226,17 @@ fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWor
     }
 }
 
-/// Whether the existing run is the very one that this request was to write: the SDK repeats a put whose answer was lost,
-/// and the repetition finds what the first one wrote.
+/// Whether this very request wrote the existing run: the SDK retries a put whose answer was lost, and the retry finds
+/// what the first attempt wrote.
 ///
-/// The request id alone would not tell: a caller can make API Gateway use one of the caller's.
+/// The request id alone does not prove it, because a caller can choose API Gateway's request id.
 fn is_own(existing: &WorkflowRun, requested: &WorkflowRun) -> bool {
     existing.request_id == requested.request_id
         && existing.started_at == requested.started_at
         && existing.is_same_request_as(requested)
 }
 
-/// The outcome of a request whose client token has started a run before.
+/// The outcome of a request whose client token has already been used.
 fn replay(existing: StoredRun, requested: &WorkflowRun) -> Result<(WorkflowRun, Outcome), ApiError> {
     let message = match existing {
         StoredRun::Run(existing) if existing.is_same_request_as(requested) => {
@@ -255,8 +255,7 @@ fn replay(existing: StoredRun, requested: &WorkflowRun) -> Result<(WorkflowRun, 
     Err(ApiError::Conflict(Resource::WorkflowRun(requested.workflow_run_id.clone()), message))
 }
 
-/// Remembers, here and in the table, that a log group exists. That is a favour to later requests: it never fails this
-/// one.
+/// Records, here and in the table, that a log group exists. It helps later requests and never fails this one.
 async fn remember_log_group(app: &App, request: &ApiRequest, key: Option<String>, now: Timestamp) {
     let Some(key) = key else { return };
     let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));

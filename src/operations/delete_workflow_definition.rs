@@ -13,23 +13,23 @@ use crate::error::{ApiError, Resource};
 use crate::model::{MaxResults, Page, SortOrder, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowRunId};
 use crate::store::{DeletedRun, MarkedDeleting, WorkflowDefinition, definition_key, run_key};
 
-/// How long one request deletes runs.
+/// How long one request may delete runs.
 const SWEEP_TIME: Duration = Duration::from_secs(8);
 
-/// What a sweep leaves of an invocation's time: enough to say that the definition is gone, and to answer.
+/// The time that a sweep leaves for the last update and the response.
 const TIME_AFTER_SWEEP: Duration = Duration::from_secs(1);
 
-/// How many runs are deleted at once.
+/// How many runs are deleted concurrently.
 const DELETES_AT_ONCE: usize = 32;
 
-/// The wait before the index is read again, when all that it showed had been deleted before.
+/// The wait before the index is read again if it showed only runs that are already deleted.
 const INDEX_DELAY: Duration = Duration::from_millis(50);
 
-/// How long a definition stays `DELETING` at least. By then no process can still know it as `ACTIVE` (60 seconds), or be
-/// about to write a run of it.
+/// How long a definition stays `DELETING` at least. After that, no process can still have it cached as `ACTIVE` (60
+/// seconds) or be about to write a run of it.
 const LINGER: SignedDuration = SignedDuration::from_secs(120);
 
-/// How long the item of a definition that is gone stays, in seconds.
+/// How long the item of a definition that is gone is kept, in seconds.
 const ITEM_SECONDS: i64 = 24 * 60 * 60;
 
 /// The operation's output.
@@ -38,10 +38,10 @@ struct DeleteWorkflowDefinitionResponse {
     status: WorkflowDefinitionStatus,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`delete_workflow_definition`].
+/// [`ApiError::Validation`], and the errors of [`delete_workflow_definition`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let name = request.definition_input()?;
     let time = SWEEP_TIME.min(request.request.time_left.saturating_sub(TIME_AFTER_SWEEP));
@@ -50,11 +50,12 @@ pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<
     Success::new(Outcome::Deleted, &output)
 }
 
-/// Deletes a definition: from now on it starts no run; then its runs are deleted, until none is left or this time has
-/// come; and when none is left, the definition goes. Whatever breaks off, the same request continues.
+/// Deletes a definition in three steps: it stops starting runs; its runs are deleted, until none is left or
+/// `sweep_until` is reached; once none is left, it is marked to be gone. If the request breaks off anywhere, the same
+/// request continues.
 ///
 /// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition, or it is gone. Those of the calls.
+/// [`ApiError::ResourceNotFound`]: the account has no such definition, or it is gone. Also the errors of the calls.
 async fn delete_workflow_definition(
     app: &App,
     account_id: &str,
@@ -64,23 +65,23 @@ async fn delete_workflow_definition(
     let not_found = || ApiError::ResourceNotFound(Resource::WorkflowDefinition(name.as_str().to_owned()));
     let key = definition_key(account_id, name);
 
-    // 1. No more runs start, here at once, elsewhere within a minute.
+    // 1. Stop starting runs: here at once, in other processes within a minute.
     let marked = app.store.mark_deleting(&key, app.now()).await;
     app.known_definitions.remove(&key);
     let definition = match marked? {
         MarkedDeleting::Deleting(definition) => definition,
         MarkedDeleting::Gone(definition) => {
-            // Runs may have started, or come into the index, after the last sweep.
+            // Runs may have started, or reached the index, after the last sweep.
             sweep(app, &definition, sweep_until).await?;
             return Err(not_found());
         }
         MarkedDeleting::Absent => return Err(not_found()),
     };
 
-    // 2. Its runs are deleted.
+    // 2. Delete its runs.
     let is_empty = sweep(app, &definition, sweep_until).await?;
 
-    // 3. It goes, but not before every process has forgotten it.
+    // 3. Mark it to be gone, once no process can still have it cached.
     if is_empty && definition.gone_at.is_none() {
         let now = app.date_time();
         let deleted_at = definition.deleted_at.unwrap_or(now);
@@ -92,7 +93,7 @@ async fn delete_workflow_definition(
     Ok(())
 }
 
-/// Deletes the runs of a definition, until the index shows none or the time has come. Tells whether none is left.
+/// Deletes the runs of a definition until the index shows none, or until the given time. Returns whether none is left.
 async fn sweep(app: &App, definition: &WorkflowDefinition, until: Instant) -> Result<bool, ApiError> {
     let mut page = Page { max_results: MaxResults::default(), next_token: None, sort_order: SortOrder::Ascending };
     let (mut found_any, mut deleted_any) = (false, false);
@@ -113,7 +114,7 @@ async fn sweep(app: &App, definition: &WorkflowDefinition, until: Instant) -> Re
             if !found_any {
                 return Ok(true);
             }
-            // For a moment, the index shows what has been deleted.
+            // The index may still show runs that are already deleted.
             if !deleted_any {
                 sleep(INDEX_DELAY).await;
             }

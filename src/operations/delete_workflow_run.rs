@@ -14,10 +14,10 @@ struct DeleteWorkflowRunResponse {
     status: WorkflowRunStatus,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`delete_workflow_run`].
+/// [`ApiError::Validation`], and the errors of [`delete_workflow_run`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let input = request.run_input()?;
     let outcome = delete_workflow_run(app, request.account_id, &input).await?;
@@ -25,7 +25,8 @@ pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<
     Ok(Success::new(outcome, &output)?.about(input.workflow_run_id))
 }
 
-/// Replaces a run by its tombstone, in one conditional put. While the tombstone lives, a repeated request succeeds too.
+/// Replaces a run with its tombstone in one conditional put. While the tombstone lives, a repeated request succeeds
+/// too.
 ///
 /// # Errors
 /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of the

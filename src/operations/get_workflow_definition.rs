@@ -1,4 +1,4 @@
-//! GetWorkflowDefinition: tells what a workflow definition is and whether runs of it may start.
+//! GetWorkflowDefinition: returns a workflow definition.
 
 use serde::Serialize;
 
@@ -22,20 +22,20 @@ struct GetWorkflowDefinitionResponse {
     export_config: Option<WorkflowExportConfig>,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`get_workflow_definition`].
+/// [`ApiError::Validation`], and the errors of [`get_workflow_definition`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let name = request.definition_input()?;
     let output = get_workflow_definition(app, request.account_id, &name).await?;
     Success::new(Outcome::Read, &output)
 }
 
-/// Reads a definition, consistently. One that is being deleted is there until it is gone.
+/// Reads a definition, consistently. A definition that is being deleted exists until it is gone.
 ///
 /// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition. Those of the call.
+/// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the call.
 async fn get_workflow_definition(
     app: &App,
     account_id: &str,

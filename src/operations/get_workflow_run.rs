@@ -1,4 +1,4 @@
-//! GetWorkflowRun: tells what has become of a run.
+//! GetWorkflowRun: returns a run and its current status.
 
 use serde::Serialize;
 
@@ -23,17 +23,17 @@ struct GetWorkflowRunResponse {
     log_group_name: Option<String>,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`get_workflow_run`].
+/// [`ApiError::Validation`], and the errors of [`get_workflow_run`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let input = request.run_input()?;
     let output = get_workflow_run(app, request.account_id, &input).await?;
     Ok(Success::new(Outcome::Read, &output)?.about(output.workflow_run_id))
 }
 
-/// Reads a run, consistently, and its definition if that is not known; in one call.
+/// Reads a run, and its definition unless that is cached, consistently and in one call.
 ///
 /// # Errors
 /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of the

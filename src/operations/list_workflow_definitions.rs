@@ -26,10 +26,10 @@ struct WorkflowDefinitionSummary {
     status: WorkflowDefinitionStatus,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`list_workflow_definitions`].
+/// [`ApiError::Validation`], and the errors of [`list_workflow_definitions`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let mut fields = Fields::default();
     let page = fields.page(request.request, |name| WorkflowDefinitionName::new(name).is_ok());
@@ -41,7 +41,7 @@ pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<
 /// Reads a page of an account's definitions from the index, which is eventually consistent.
 ///
 /// # Errors
-/// Those of the call.
+/// The errors of the call.
 async fn list_workflow_definitions(
     app: &App,
     account_id: &str,

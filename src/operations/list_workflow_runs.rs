@@ -34,10 +34,10 @@ struct WorkflowRunSummary {
     ended_at: Option<DateTime>,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`list_workflow_runs`].
+/// [`ApiError::Validation`], and the errors of [`list_workflow_runs`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let mut fields = Fields::default();
     let workflow_definition_name = request.workflow_definition_name(&mut fields);
@@ -54,7 +54,7 @@ pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<
 /// Reads a page of the runs of a definition from the index, which is eventually consistent.
 ///
 /// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition. Those of the calls.
+/// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the calls.
 async fn list_workflow_runs(
     app: &App,
     account_id: &str,

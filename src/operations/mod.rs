@@ -1,4 +1,4 @@
-//! The operations of the API, one file each, and the table of them.
+//! The API's operations: a table, and one file for each.
 
 mod create_workflow_definition;
 pub mod create_workflow_run;
@@ -24,7 +24,7 @@ use crate::model::{WorkflowDefinitionName, WorkflowRunId};
 use crate::request::{ApiRequest, PathParameters, Route};
 use crate::validation::Fields;
 
-/// An operation and where it is found. `{…}` in the path is a parameter, of one segment.
+/// An operation and its route. `{…}` in the path is a parameter of one segment.
 pub struct Operation {
     /// The operation's name.
     pub name: &'static str,
@@ -37,7 +37,7 @@ pub struct Operation {
     handle: Handle,
 }
 
-/// Parses a request, does what it asks for and gives the output.
+/// Handles a request for an operation.
 type Handle = for<'a> fn(&'a App, AuthorizedRequest<'a>) -> BoxFuture<'a, Result<Success, ApiError>>;
 
 const DEFINITIONS: &str = "/workflow-definitions";
@@ -45,34 +45,40 @@ const DEFINITION: &str = "/workflow-definitions/{workflowDefinitionName}";
 const RUNS: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
 const RUN: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs/{workflowRunId}";
 
-/// The table, in the order of the API reference.
+macro_rules! operation {
+    ($module:ident, $name:literal, $method:ident, $path:ident, $status:ident) => {
+        Operation {
+            name: $name,
+            method: Method::$method,
+            path: $path,
+            status: StatusCode::$status,
+            handle: |app, request| Box::pin($module::handle(app, request)),
+        }
+    };
+}
+
+/// The API's operations, in the order of the API reference.
 #[rustfmt::skip]
 pub static OPERATIONS: &[Operation] = &[
-    operation("CreateWorkflowDefinition", Method::PUT, DEFINITIONS, StatusCode::CREATED, |app, request| Box::pin(create_workflow_definition::handle(app, request))),
-    operation("CreateWorkflowRun", Method::PUT, RUNS, StatusCode::CREATED, |app, request| Box::pin(create_workflow_run::handle(app, request))),
-    operation("DeleteWorkflowDefinition", Method::DELETE, DEFINITION, StatusCode::ACCEPTED, |app, request| Box::pin(delete_workflow_definition::handle(app, request))),
-    operation("DeleteWorkflowRun", Method::DELETE, RUN, StatusCode::ACCEPTED, |app, request| Box::pin(delete_workflow_run::handle(app, request))),
-    operation("GetWorkflowDefinition", Method::GET, DEFINITION, StatusCode::OK, |app, request| Box::pin(get_workflow_definition::handle(app, request))),
-    operation("GetWorkflowRun", Method::GET, RUN, StatusCode::OK, |app, request| Box::pin(get_workflow_run::handle(app, request))),
-    operation("ListWorkflowDefinitions", Method::POST, DEFINITIONS, StatusCode::OK, |app, request| Box::pin(list_workflow_definitions::handle(app, request))),
-    operation("ListWorkflowRuns", Method::POST, RUNS, StatusCode::OK, |app, request| Box::pin(list_workflow_runs::handle(app, request))),
-    operation("UpdateWorkflowRun", Method::PUT, RUN, StatusCode::OK, |app, request| Box::pin(update_workflow_run::handle(app, request))),
+    operation!(create_workflow_definition, "CreateWorkflowDefinition", PUT,    DEFINITIONS, CREATED),
+    operation!(create_workflow_run,        "CreateWorkflowRun",        PUT,    RUNS,        CREATED),
+    operation!(delete_workflow_definition, "DeleteWorkflowDefinition", DELETE, DEFINITION,  ACCEPTED),
+    operation!(delete_workflow_run,        "DeleteWorkflowRun",        DELETE, RUN,         ACCEPTED),
+    operation!(get_workflow_definition,    "GetWorkflowDefinition",    GET,    DEFINITION,  OK),
+    operation!(get_workflow_run,           "GetWorkflowRun",           GET,    RUN,         OK),
+    operation!(list_workflow_definitions,  "ListWorkflowDefinitions",  POST,   DEFINITIONS, OK),
+    operation!(list_workflow_runs,         "ListWorkflowRuns",         POST,   RUNS,        OK),
+    operation!(update_workflow_run,        "UpdateWorkflowRun",        PUT,    RUN,         OK),
 ];
 
-/// Stands for every method and path that the API does not have.
-static UNKNOWN: Operation = operation("Unknown", Method::OPTIONS, "", StatusCode::NOT_FOUND, |_, _| {
-    Box::pin(ready(Err(ApiError::UnknownOperation)))
-});
-
-const fn operation(
-    name: &'static str,
-    method: Method,
-    path: &'static str,
-    status: StatusCode,
-    handle: Handle,
-) -> Operation {
-    Operation { name, method, path, status, handle }
-}
+/// The operation of every method and path that the API does not have.
+static UNKNOWN: Operation = Operation {
+    name: "Unknown",
+    method: Method::OPTIONS,
+    path: "",
+    status: StatusCode::NOT_FOUND,
+    handle: |_, _| Box::pin(ready(Err(ApiError::UnknownOperation))),
+};
 
 /// The operation for a method and route, and the values of its path parameters.
 #[must_use]
@@ -83,37 +89,37 @@ pub fn find<'a>(method: &Method, route: &'a Route) -> (&'static Operation, PathP
 }
 
 impl Operation {
-    /// Does the operation.
+    /// Handles a request for this operation.
     pub fn handle<'a>(&self, app: &'a App, request: AuthorizedRequest<'a>) -> BoxFuture<'a, Result<Success, ApiError>> {
         (self.handle)(app, request)
     }
 }
 
-/// A request whose caller is known.
+/// A request whose caller is known, for the operation that its route matches.
 pub struct AuthorizedRequest<'a> {
-    /// The AWS account of the caller. Accounts see nothing of each other.
+    /// The caller's AWS account. Accounts see nothing of each other.
     pub account_id: &'a str,
-    /// The values in the path.
+    /// The path parameters.
     pub parameters: PathParameters<'a>,
     /// The request.
     pub request: &'a ApiRequest,
 }
 
-/// The input of an operation on one run that has no body.
+/// The input of an operation on one run without a body.
 struct RunInput {
     workflow_definition_name: WorkflowDefinitionName,
     workflow_run_id: WorkflowRunId,
 }
 
 impl AuthorizedRequest<'_> {
-    /// The input of an operation on one definition that has no body.
+    /// Parses the input of an operation on one definition without a body.
     fn definition_input(&self) -> Result<WorkflowDefinitionName, ApiError> {
         let mut fields = Fields::default();
         let name = self.workflow_definition_name(&mut fields);
         fields.finish(name)
     }
 
-    /// The input of an operation on one run that has no body.
+    /// The input of an operation on one run without a body.
     fn run_input(&self) -> Result<RunInput, ApiError> {
         let mut fields = Fields::default();
         let (name, id) = (self.workflow_definition_name(&mut fields), self.workflow_run_id(&mut fields));
@@ -132,11 +138,11 @@ impl AuthorizedRequest<'_> {
     }
 }
 
-/// What an operation has done.
+/// The success of an operation.
 pub struct Success {
     /// The output, as JSON.
     pub output: Box<RawValue>,
-    /// How it came about.
+    /// The outcome, for the log and the metrics.
     pub outcome: Outcome,
     /// The workflow run that it is about, for the log.
     pub workflow_run_id: Option<String>,

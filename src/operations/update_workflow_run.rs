@@ -22,10 +22,10 @@ struct UpdateWorkflowRunRequest {
     status: WorkflowRunStatus,
 }
 
-/// From the request to the success.
+/// Handles a request.
 ///
 /// # Errors
-/// [`ApiError::Validation`]; those of [`update_workflow_run`].
+/// [`ApiError::Validation`], and the errors of [`update_workflow_run`].
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let input = UpdateWorkflowRunRequest::parse(&request)?;
     let outcome = update_workflow_run(app, request.account_id, &input).await?;
@@ -59,13 +59,13 @@ impl UpdateWorkflowRunRequest {
     }
 }
 
-/// Gives a run that is `RUNNING` its new status. One that has ended keeps its status: to end it again in the same way
-/// succeeds, in another way conflicts.
+/// Sets the status of a run that is `RUNNING`. A run that has ended keeps its status: setting the same status again
+/// succeeds, and setting another one conflicts.
 ///
 /// # Errors
 /// * [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
 /// * [`ApiError::Conflict`]: the run has ended with another status.
-/// * Those of the calls.
+/// * The errors of the calls.
 async fn update_workflow_run(
     app: &App,
     account_id: &str,
@@ -88,7 +88,7 @@ async fn update_workflow_run(
     if derived.status != input.status {
         return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
     }
-    // It has timed out, and nobody has stored that yet.
+    // The run has timed out, which the table does not say yet.
     if derived != run.stored_state() {
         app.store.end_run(&key, &definition_id, derived, None).await?;
     }

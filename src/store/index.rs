@@ -1,4 +1,4 @@
-//! The global secondary index, from which listings are read. It is eventually consistent.
+//! The global secondary index that listings are read from. It is eventually consistent.
 
 use futures_util::future::try_join_all;
 use serde::Deserialize;
@@ -21,10 +21,10 @@ pub struct Entry<S> {
 }
 
 impl<S> Entry<S> {
-    /// When it was created or started, and its name or id: what the sort key consists of.
+    /// The creation or start time and the name or id, which make up the sort key.
     ///
     /// # Errors
-    /// A sort key of another form.
+    /// A sort key that does not parse.
     pub fn created_at_and_id(&self) -> Result<(DateTime, &str), ApiError> {
         let parts = self.sort_key.split_once('/').and_then(|(at, id)| Some((DateTime::parse(at)?, id)));
         parts.ok_or_else(|| ApiError::InternalServer(format!("the sort key {} cannot be read", self.sort_key).into()))
@@ -34,27 +34,28 @@ impl<S> Entry<S> {
 /// A page of a listing.
 #[derive(Debug)]
 pub struct Listing<S> {
-    /// What is on it.
+    /// The entries.
     pub entries: Vec<Entry<S>>,
-    /// Where it goes on, if there is more.
+    /// Where the listing continues, if there is more.
     pub next_token: Option<NextToken>,
 }
 
-/// The sort key of what was created or started then and has this name or id.
+/// The sort key of a resource with this creation or start time and this name or id.
 pub(super) fn sort_key(created_at: DateTime, id: &str) -> String {
     format!("{created_at}/{id}")
 }
 
 impl Store {
-    /// Reads a page of the listing that consists of these partitions of the index: one `Query` for each, at once.
+    /// Reads a page of a listing that is spread over these partitions of the index, with one concurrent `Query` for
+    /// each.
     ///
     /// # Errors
-    /// Those of the calls; an item that cannot be read.
+    /// The errors of the calls; an item that does not parse.
     pub(super) async fn list<S>(&self, list_keys: &[String], page: &Page) -> Result<Listing<S>, ApiError>
     where
         S: for<'de> Deserialize<'de>,
     {
-        // One more than the page has tells whether there is another page.
+        // One item more than fits on the page tells whether there is another page.
         let limit = page.max_results.get() + 1;
         let queries = list_keys.iter().map(|list_key| self.query(list_key, page, limit));
         let items = try_join_all(queries).await?.into_iter().flatten();
@@ -70,7 +71,7 @@ impl Store {
         Ok(Listing { entries, next_token })
     }
 
-    /// The first items of a partition behind the page's token, as many as there are up to this limit.
+    /// The first items of a partition after the page's token, up to this limit.
     async fn query(&self, list_key: &str, page: &Page, limit: usize) -> Result<Vec<Item>, ApiError> {
         let (is_ascending, behind) = match page.sort_order {
             SortOrder::Ascending => (true, "listKey = :listKey AND sortKey > :sortKey"),
@@ -91,7 +92,7 @@ impl Store {
         };
         let mut items = Vec::new();
         let mut start: Option<Item> = None;
-        // DynamoDB may end an answer before the limit is reached; it does so at a megabyte, which no page comes near.
+        // DynamoDB may return fewer items than the limit. It does so at a megabyte, which no page comes near.
         loop {
             let rest = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
             let output = query.clone().limit(rest).set_exclusive_start_key(start).send().await;

@@ -1,4 +1,4 @@
-//! Log groups that are known to exist, so that other environments need not ask CloudWatch Logs.
+//! Log groups known to exist, so that other environments need not ask CloudWatch Logs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::model::LogGroupName;
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnownLogGroup {
-    /// Epoch seconds. From then on the item counts as absent.
+    /// When the item expires, in epoch seconds.
     expires_at: i64,
 }
 
@@ -32,15 +32,15 @@ impl Store {
     /// Whether the log group is known to exist.
     ///
     /// # Errors
-    /// Those of [`Store::find`].
+    /// The errors of the call.
     pub async fn knows_log_group(&self, key: &str, now: Timestamp) -> Result<bool, ApiError> {
         Ok(KnownLogGroup::is_current(self.get(key).await?, now))
     }
 
-    /// Remembers, for every environment, that a log group exists.
+    /// Records, for every environment, that a log group exists.
     ///
     /// # Errors
-    /// Those of the call.
+    /// The errors of the call.
     pub async fn put_log_group(&self, key: &str, expires_at: Timestamp) -> Result<(), ApiError> {
         let known = KnownLogGroup { expires_at: expires_at.as_second() };
         let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item(key, &known)?));

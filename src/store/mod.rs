@@ -41,10 +41,10 @@ const PUT_ITEM: &str = "dynamodb:PutItem";
 const QUERY: &str = "dynamodb:Query";
 const UPDATE_ITEM: &str = "dynamodb:UpdateItem";
 
-/// The AWS SDK's own first backoff, up to a second, is longer than all of a create.
+/// The initial backoff. The AWS SDK's own, up to a second, is longer than a whole create.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(25);
 
-/// The attempts that a call gets, the first one among them.
+/// The number of attempts for a call, including the first.
 const ATTEMPTS: u32 = 3;
 
 type Item = HashMap<String, AttributeValue>;
@@ -66,7 +66,7 @@ pub struct Found {
 }
 
 impl Store {
-    /// A client of the table, with the AWS SDK's standard retries.
+    /// A client of the table, with the AWS SDK's standard retries and a shorter backoff.
     #[must_use]
     pub fn new(config: &SdkConfig, table_name: String) -> Self {
         let retries = RetryConfig::standard().with_initial_backoff(INITIAL_BACKOFF).with_max_attempts(ATTEMPTS);
@@ -74,10 +74,10 @@ impl Store {
         Self { client: Client::from_conf(config), table_name }
     }
 
-    /// Reads a run and, where a key is given, the definition and the log group; all in one consistent `BatchGetItem`.
+    /// Reads a run and, if their keys are given, the definition and the log group, in one consistent `BatchGetItem`.
     ///
     /// # Errors
-    /// Those of the call; [`ApiError::Throttling`] if keys stay unprocessed; an item that cannot be read.
+    /// The errors of the call; [`ApiError::Throttling`] if keys stay unprocessed; an item that does not parse.
     pub async fn find(
         &self,
         run_key: &str,
@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-/// The item, if there is one, on which the condition of a put did not hold.
+/// The item, if any, that made the condition of a put fail.
 fn refusing_item_of_put(error: SdkError<PutItemError>) -> Result<Option<Item>, ApiError> {
     match error.as_service_error() {
         Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
@@ -133,7 +133,7 @@ fn refusing_item_of_put(error: SdkError<PutItemError>) -> Result<Option<Item>, A
     }
 }
 
-/// The item, if there is one, on which the condition of an update did not hold.
+/// The item, if any, that made the condition of an update fail.
 fn refusing_item_of_update(error: SdkError<UpdateItemError>) -> Result<Option<Item>, ApiError> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
@@ -168,12 +168,12 @@ fn parse<T: DeserializeOwned>(key: &str, item: Item) -> Result<T, ApiError> {
     from_item(item).map_err(|error| ApiError::InternalServer(format!("the item {key} cannot be read: {error}").into()))
 }
 
-/// Whether an item with this `expiresAt` still counts: DynamoDB deletes expired items days late.
+/// Whether an item with this `expiresAt` still exists for the API. DynamoDB deletes expired items days late.
 fn is_current(expires_at: Option<i64>, now: Timestamp) -> bool {
     expires_at.is_none_or(|expires_at| expires_at > now.as_second())
 }
 
-/// What the failure of a call on the table means, after the SDK's retries. A missing table is the operator's mistake.
+/// Maps the failure of a call on the table, after the SDK's retries. A missing table is the operator's mistake.
 fn failure<E>(action: &'static str, error: SdkError<E>) -> ApiError
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,

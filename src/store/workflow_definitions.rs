@@ -9,8 +9,8 @@ use super::{Listing, Store, item, key_of, number, parse, refusing_item_of_put, r
 use crate::error::ApiError;
 use crate::model::{DateTime, Page, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig};
 
-/// A workflow definition. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token or
-/// description.
+/// A workflow definition. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token
+/// or description.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowDefinition {
@@ -18,14 +18,14 @@ pub struct WorkflowDefinition {
     pub account_id: String,
     /// Its name, unique in the account.
     pub name: String,
-    /// Its generation, a random UUID: a later definition of the same name has another one, and so its own runs.
+    /// Its generation, a random UUID. A later definition of the same name has a different one, and so its own runs.
     pub definition_id: String,
     /// `ACTIVE`, or `DELETING`, which lets no run start.
     pub status: WorkflowDefinitionStatus,
-    /// What it is for.
+    /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where its results are to be exported.
+    /// The export configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_config: Option<WorkflowExportConfig>,
     /// The client token of the request that created it; a random one, if the request had none.
@@ -34,13 +34,13 @@ pub struct WorkflowDefinition {
     pub created_at: DateTime,
     /// The request that created it.
     pub request_id: String,
-    /// When its deletion was first asked for.
+    /// When its deletion was first requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<DateTime>,
-    /// When it is gone, in epoch seconds. It has none before its last run is deleted.
+    /// When it is gone, in epoch seconds; `None` until its last run is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<i64>,
-    /// When the item is to be deleted, in epoch seconds.
+    /// When the item expires, in epoch seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
@@ -58,7 +58,7 @@ impl WorkflowDefinition {
         self.status == WorkflowDefinitionStatus::Active
     }
 
-    /// Whether its deletion is over. Its item stays for a day, so that no late retry of its create brings it back.
+    /// Whether its deletion is complete. Its item stays for a day, so that no late retry of its create brings it back.
     #[must_use]
     pub fn is_gone(&self, now: Timestamp) -> bool {
         self.gone_at.is_some_and(|gone_at| gone_at <= now.as_second())
@@ -73,7 +73,7 @@ impl WorkflowDefinition {
 pub enum PutDefinition {
     /// The definition exists now.
     Created,
-    /// The name is taken by this one; nothing was changed.
+    /// This definition has the name; nothing was changed.
     Existing(Box<WorkflowDefinition>),
 }
 
@@ -81,26 +81,26 @@ pub enum PutDefinition {
 pub enum MarkedDeleting {
     /// The definition is `DELETING`.
     Deleting(Box<WorkflowDefinition>),
-    /// Its deletion is over.
+    /// Its deletion is complete.
     Gone(Box<WorkflowDefinition>),
     /// There is no such definition.
     Absent,
 }
 
 impl Store {
-    /// Reads a definition, consistently. One that is gone is still there for a day.
+    /// Reads a definition, consistently. One that is gone is returned for another day.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn get_definition(&self, key: &str, now: Timestamp) -> Result<Option<WorkflowDefinition>, ApiError> {
         Ok(self.get(key).await?.filter(|definition: &WorkflowDefinition| definition.is_current(now)))
     }
 
-    /// Writes a definition, if its name is free: for any token if there was none, and for a new token if there was one
-    /// that is gone.
+    /// Writes a definition if its name is free. The name of a definition that is gone is free for a different client
+    /// token.
     ///
     /// # Errors
-    /// Those of the call; an existing item that cannot be read.
+    /// The errors of the call; an existing item that does not parse.
     pub async fn put_definition(
         &self,
         key: &str,
@@ -128,7 +128,7 @@ impl Store {
     /// Reads a page of an account's definitions.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn list_definitions(
         &self,
         account_id: &str,
@@ -137,10 +137,10 @@ impl Store {
         self.list(&[list_key(account_id)], page).await
     }
 
-    /// Lets a definition be `DELETING`, if it exists and is not gone.
+    /// Marks a definition as `DELETING`, if it exists and is not gone.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn mark_deleting(&self, key: &str, now: Timestamp) -> Result<MarkedDeleting, ApiError> {
         let result = self
             .client
@@ -173,11 +173,11 @@ impl Store {
         }
     }
 
-    /// Says when a definition whose runs are deleted is gone, unless somebody has said so before. Its item keeps what a
-    /// late retry of its create is told by, and leaves the index.
+    /// Sets when a definition without runs is gone, unless that is already set. The item leaves the index and keeps
+    /// only what recognises a late retry of its create.
     ///
     /// # Errors
-    /// Those of the call.
+    /// The errors of the call.
     pub async fn mark_gone(
         &self,
         key: &str,

@@ -9,10 +9,10 @@ use super::{Listing, Store, item, key_of, number, parse, refusing_item_of_put, r
 use crate::error::ApiError;
 use crate::model::{DateTime, Page, RunState, WorkflowRunId, WorkflowRunStatus};
 
-/// Over how many partitions of the index the runs of a definition are spread: each bears 1,000 writes per second.
+/// The number of index partitions over which a definition's runs are spread. Each takes 1,000 writes per second.
 const SHARDS: u8 = 4;
 
-/// How long a tombstone lives, in seconds: so long, no late retry of a create brings its run back.
+/// How long a tombstone lives, in seconds. Until then, no late retry of a create brings its run back.
 const TOMBSTONE_SECONDS: i64 = 24 * 60 * 60;
 
 /// A workflow run. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token.
@@ -21,9 +21,9 @@ const TOMBSTONE_SECONDS: i64 = 24 * 60 * 60;
 pub struct WorkflowRun {
     /// The AWS account whose run it is.
     pub account_id: String,
-    /// A UUID, function of account and client token.
+    /// A UUID, derived from account and client token.
     pub workflow_run_id: String,
-    /// The definition that it runs.
+    /// The name of its definition.
     pub workflow_definition_name: String,
     /// The generation of that definition.
     pub definition_id: String,
@@ -58,7 +58,7 @@ pub struct ClientInfo {
     pub sdk_version: Option<String>,
 }
 
-/// What is left of a deleted run, for a day: enough for a late retry of its create not to bring it back.
+/// What remains of a deleted run for a day, so that no late retry of its create brings it back.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tombstone {
@@ -85,13 +85,13 @@ impl WorkflowRun {
         format!("run/{}/{}", self.account_id, self.workflow_run_id)
     }
 
-    /// What the table says of its status. (A time-out is derived from that.)
+    /// The stored state, from which [`RunTimeout`](crate::model::RunTimeout) derives the current one.
     #[must_use]
     pub fn stored_state(&self) -> RunState {
         RunState { status: self.status, ended_at: self.ended_at }
     }
 
-    /// Whether both were started by equal requests; that is, all is equal that does not change later.
+    /// Whether equal requests started both runs: everything that never changes is equal.
     #[must_use]
     pub fn is_same_request_as(&self, other: &Self) -> bool {
         self.client_token == other.client_token
@@ -104,7 +104,7 @@ impl WorkflowRun {
 }
 
 impl StoredRun {
-    /// The run, if it is one of this definition and not deleted.
+    /// The run, if it belongs to this definition and is not deleted.
     #[must_use]
     pub fn of(self, definition_id: &str) -> Option<Box<WorkflowRun>> {
         match self {
@@ -131,15 +131,15 @@ pub fn run_key(account_id: &str, id: &WorkflowRunId) -> String {
 pub enum PutRun {
     /// The run exists now.
     Created,
-    /// Its key is taken by this; nothing was changed.
+    /// The key is taken by this; nothing was changed.
     Existing(StoredRun),
 }
 
 /// How [`Store::end_run`] ended.
 pub enum EndedRun {
-    /// The run is as it was asked for.
+    /// The run has its new state.
     Updated,
-    /// It was not `RUNNING`, or not there; nothing was changed.
+    /// The run is not `RUNNING` or does not exist; nothing was changed.
     NotRunning(Option<StoredRun>),
 }
 
@@ -147,16 +147,16 @@ impl Store {
     /// Reads a run of this definition, consistently.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn get_run(&self, key: &str, definition_id: &str) -> Result<Option<Box<WorkflowRun>>, ApiError> {
         Ok(self.get(key).await?.and_then(|run: StoredRun| run.of(definition_id)))
     }
 
-    /// Writes the run unless its key is taken. This is the commit point of a create, and all of the idempotency protocol.
+    /// Writes the run unless its key is taken. This is the commit point of a create and the whole idempotency protocol.
     ///
     /// # Errors
-    /// Those of the call; an existing item that cannot be read. If the outcome is unknown, the run may exist; a retry
-    /// settles it.
+    /// The errors of the call; an existing item that does not parse. If the outcome is unknown, the run may exist; a
+    /// retry settles it.
     pub async fn put_run(&self, run: &WorkflowRun, now: Timestamp) -> Result<PutRun, ApiError> {
         let key = run.key();
         let mut item = item(&key, run)?;
@@ -177,17 +177,17 @@ impl Store {
     /// Reads a page of the runs of a definition.
     ///
     /// # Errors
-    /// Those of the calls; an item that cannot be read.
+    /// The errors of the calls; an item that does not parse.
     pub async fn list_runs(&self, definition_id: &str, page: &Page) -> Result<Listing<WorkflowRunStatus>, ApiError> {
         let list_keys: Vec<_> = (0..SHARDS).map(|shard| list_key(definition_id, shard)).collect();
         self.list(&list_keys, page).await
     }
 
-    /// Gives a run of this definition a new state, if it is `RUNNING`, and was started later than `latest_start` if there
-    /// is one.
+    /// Sets the state of a run of this definition, if it is `RUNNING` and, if `latest_start` is given, started after
+    /// it.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn end_run(
         &self,
         key: &str,
@@ -223,11 +223,10 @@ impl Store {
         Ok(EndedRun::NotRunning(existing.map(|item| parse(key, item)).transpose()?))
     }
 
-    /// Replaces a run of this definition by its tombstone, which takes it out of the index. Tells whether the run is
-    /// deleted now, by this call or an earlier one.
+    /// Replaces a run of this definition with its tombstone, which removes it from the index.
     ///
     /// # Errors
-    /// Those of the call; an item that cannot be read.
+    /// The errors of the call; an item that does not parse.
     pub async fn delete_run(&self, key: &str, definition_id: &str, now: Timestamp) -> Result<DeletedRun, ApiError> {
         let tombstone = Tombstone {
             definition_id: definition_id.to_owned(),
@@ -253,9 +252,9 @@ impl Store {
 /// How [`Store::delete_run`] ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum DeletedRun {
-    /// The run is deleted now.
+    /// This call deleted the run.
     Now,
-    /// It had been deleted before, within a day.
+    /// The run was already deleted, less than a day ago.
     Before,
     /// The definition has no such run.
     Absent,

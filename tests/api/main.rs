@@ -15,6 +15,7 @@ mod failures;
 mod headers;
 mod idempotency;
 mod lambda;
+mod layout;
 mod load;
 mod logs;
 mod operations;
