@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The Nova Act SDK, unmodified, starts and ends runs through the recipe in README.md.
+
+usage: nova_act_sdk.py ENDPOINT
+
+ENDPOINT is an API with the workflow definition `demo`, such as that of the local server. The SDK first asks STS whose
+credentials it has; a stand-in answers. Needs the packages in .ci/requirements-nova-act.txt.
+"""
+import http.server
+import os
+import pathlib
+import re
+import sys
+import threading
+
+# For the SDK's sessions and the client below; nothing checks them.
+os.environ.update(AWS_ACCESS_KEY_ID="ci", AWS_SECRET_ACCESS_KEY="ci", AWS_DEFAULT_REGION="us-east-1",
+                  AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, NO_PROXY="127.0.0.1")
+os.environ.pop("NOVA_ACT_API_KEY", None)
+
+import boto3
+
+ENDPOINT = sys.argv[1].rstrip("/")
+README = pathlib.Path(__file__).parent.parent / "README.md"
+IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::000000000000:user/ci</Arn><UserId>CI</UserId><Account>000000000000</Account>
+</GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
+
+class Sts(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/xml")
+        self.send_header("content-length", str(len(IDENTITY)))
+        self.end_headers()
+        self.wfile.write(IDENTITY)
+
+    def log_message(self, *_):
+        pass
+
+
+def recipe():
+    """The documented lines up to the workflow itself, for this endpoint."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    block, = (block for block in blocks if "from nova_act import" in block)
+    setup, _ = block.split("\nwith Workflow(")
+    return re.sub(r'^ENDPOINT = ".*"', f"ENDPOINT = {ENDPOINT!r}", setup, flags=re.MULTILINE)
+
+
+def check_signature(request, **_):
+    """API Gateway refuses every other signing name."""
+    assert b"/us-east-1/execute-api/aws4_request" in request.headers["Authorization"], request.headers
+
+
+def main():
+    sts = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sts)
+    threading.Thread(target=sts.serve_forever, daemon=True).start()
+    os.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{sts.server_port}"
+    documented = {}
+    exec(recipe(), documented)
+    documented["session"].register("before-send.nova-act", check_signature)
+    reader = boto3.client("nova-act", endpoint_url=ENDPOINT)
+
+    for error, status in [(None, "SUCCEEDED"), (RuntimeError("the agent failed"), "FAILED")]:
+        workflow = documented["Workflow"](
+            model_id="nova-act-latest", workflow_definition_name="demo", log_group_name="/workflow-runs/demo",
+            boto_session_kwargs={"botocore_session": documented["session"]},
+        )
+        run = {}
+        try:
+            with workflow:
+                run = {"workflowDefinitionName": "demo", "workflowRunId": workflow.workflow_run_id}
+                seen = reader.get_workflow_run(**run)
+                assert seen["status"] == "RUNNING", seen
+                if error:
+                    raise error
+        except RuntimeError as raised:
+            assert raised is error, raised
+        seen = reader.get_workflow_run(**run)
+        assert seen["status"] == status and seen["endedAt"] >= seen["startedAt"], seen
+        print(f"ok: a Workflow of the Nova Act SDK that {'raises' if error else 'ends'} leaves its run {status}")
+
+
+if __name__ == "__main__":
+    main()
