@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the documentation: no broken link, a README that stays short, and commands that do what the README says.
+"""Checks the documentation: no broken link, no test that does not exist, a README that stays short, and commands that do
+what it says.
 
 usage: docs.py [--links]
 
@@ -62,6 +63,15 @@ def broken_links():
                 yield f"{page.relative_to(ROOT)}: {target}: there is no such file"
             elif anchor and (file.suffix != ".md" or anchor not in anchors(file)):
                 yield f"{page.relative_to(ROOT)}: {target}: there is no such heading"
+
+
+def missing_tests():
+    """Tests that the documentation names, as `module::test` or `…::test`, and that do not exist."""
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("*.rs"))
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for test in re.findall(r"`(?:\w+::|…::)+([a-z]+_\w+)`", page.read_text()):
+            if not re.search(rf"\bfn {test}\(", sources):
+                yield f"{page.relative_to(ROOT)}: {test}: there is no such test"
 
 
 def blocks():
@@ -173,12 +183,12 @@ def run_readme():
 
 
 def main():
-    if broken := list(broken_links()):
+    if broken := [*broken_links(), *missing_tests()]:
         sys.exit("\n".join(broken))
     size = (ROOT / "README.md").stat().st_size
     if size > LARGEST_README:
         sys.exit(f"README.md has {size} bytes, {size - LARGEST_README} too many")
-    print(f"ok: no link is broken, and README.md has {size} bytes")
+    print(f"ok: no link is broken, every test exists, and README.md has {size} bytes")
     if sys.argv[1:] != ["--links"]:
         run_readme()
 
