@@ -1,0 +1,124 @@
+//! The console: a page that shows an account's workflow definitions and runs, and an address that forwards other
+//! clients' requests to the API, signed for API Gateway.
+//!
+//! It listens on 127.0.0.1 and signs with the AWS credentials of whoever starts it; IAM decides what they may do.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
+
+mod credentials;
+mod endpoint;
+mod forwarder;
+mod guard;
+mod page;
+mod signing;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use clap::Parser;
+use tokio::net::TcpListener;
+
+use credentials::Credentials;
+use endpoint::Endpoint;
+use forwarder::Forwarder;
+use guard::Guard;
+use page::Settings;
+
+/// Shows workflow definitions and runs in the browser, and signs other clients' requests for API Gateway.
+#[derive(Parser)]
+struct Arguments {
+    /// The endpoint of the API, with its stage: `https://….execute-api.us-east-1.amazonaws.com/prod`.
+    endpoint: Endpoint,
+    /// The port on 127.0.0.1; 0 picks a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The Region to sign for. Defaults to the endpoint's, then to that of your AWS configuration.
+    #[arg(long)]
+    region: Option<String>,
+    /// Opens the page in the browser. Other users of this machine may see its address in the process list.
+    #[arg(long)]
+    open: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = tokio::select! {
+        ended = run(Arguments::parse()) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let Arguments { endpoint, port, region, open } = arguments;
+    let logs = endpoint.logs_url(region.as_deref());
+    let region = region.or_else(|| endpoint.region()).map(Region::new);
+    let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(forwarder::http_client());
+    let aws = if let Some(region) = region { aws.region(region) } else { aws }.load().await;
+    let region = aws.region().ok_or("the endpoint does not tell its Region; name it with --region")?.to_string();
+    let credentials = Credentials::new(aws.credentials_provider().ok_or("there is no credentials provider")?);
+
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).await;
+    let listener =
+        listener.map_err(|error| format!("cannot listen on {address}: {error}; choose another port with --port"))?;
+    let guard = Guard::new(listener.local_addr()?.port());
+    let url = guard.url();
+    let settings = Settings::new(Some(&endpoint.to_string()), logs.as_deref());
+    introduce(&url, &endpoint, &region);
+    if open {
+        open_in_browser(&url);
+    }
+    axum::serve(listener, app(guard, settings, Forwarder::new(endpoint, region, credentials))).await?;
+    Ok(())
+}
+
+/// What may pass the guard is either the page's or the API's.
+fn app(guard: Guard, settings: Settings, forwarder: Forwarder) -> Router {
+    Router::new()
+        .fallback(forwarder::forward)
+        .with_state(Arc::new(forwarder))
+        .layer(from_fn_with_state(settings, page::serve))
+        .layer(from_fn_with_state(Arc::new(guard), guard::check))
+}
+
+fn introduce(url: &str, endpoint: &Endpoint, region: &str) {
+    let address = url.trim_end_matches('/');
+    println!(
+        "Console                       {url}
+API                           {endpoint} (signed for execute-api in {region})
+
+Keep the address to yourself: until you end the console with Ctrl-C, it acts with your AWS credentials.
+Other clients can use it as their endpoint:
+
+    aws nova-act list-workflow-definitions --endpoint-url {address}
+"
+    );
+}
+
+/// Asks the desktop to open the page. Without a desktop the printed address has to do.
+fn open_in_browser(url: &str) {
+    let (program, arguments): (_, &[&str]) = match std::env::consts::OS {
+        "macos" => ("open", &[]),
+        "windows" => ("rundll32", &["url.dll,FileProtocolHandler"]),
+        _ => ("xdg-open", &[]),
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Err(error) = command.spawn() {
+        eprintln!("cannot open a browser ({program}: {error}); open the address above");
+    }
+}

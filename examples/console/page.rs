@@ -1,0 +1,84 @@
+//! The page: files that are part of the program, and the rules under which a browser shows them.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// The page needs nothing from any other host, no inline code, and is nobody's frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const JSON: &str = "application/json";
+
+const INDEX: &str = include_str!("page/index.html");
+
+/// The other files. No route of the API begins with `/console/`.
+const FILES: [(&str, &str, &str); 14] = [
+    ("/console/console.css", CSS, include_str!("page/console.css")),
+    ("/console/icon.svg", SVG, include_str!("page/icon.svg")),
+    ("/console/api.js", JAVASCRIPT, include_str!("page/api.js")),
+    ("/console/app.js", JAVASCRIPT, include_str!("page/app.js")),
+    ("/console/chart.js", JAVASCRIPT, include_str!("page/chart.js")),
+    ("/console/definition.js", JAVASCRIPT, include_str!("page/definition.js")),
+    ("/console/definitions.js", JAVASCRIPT, include_str!("page/definitions.js")),
+    ("/console/details.js", JAVASCRIPT, include_str!("page/details.js")),
+    ("/console/dialogs.js", JAVASCRIPT, include_str!("page/dialogs.js")),
+    ("/console/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
+    ("/console/format.js", JAVASCRIPT, include_str!("page/format.js")),
+    ("/console/refresh.js", JAVASCRIPT, include_str!("page/refresh.js")),
+    ("/console/run.js", JAVASCRIPT, include_str!("page/run.js")),
+    ("/console/states.js", JAVASCRIPT, include_str!("page/states.js")),
+];
+
+/// What the page cannot know by itself, as JSON.
+#[derive(Clone)]
+pub struct Settings(Arc<str>);
+
+impl Settings {
+    /// The endpoint behind the page, unless the page's own address is the API, and the beginning of CloudWatch Logs'
+    /// address of a log group.
+    pub fn new(endpoint: Option<&str>, logs: Option<&str>) -> Self {
+        Self(json!({"endpoint": endpoint, "logs": logs}).to_string().into())
+    }
+}
+
+/// Serves the page to browsers that ask for `/`, and its files. Everything else is for the API.
+pub async fn serve(State(settings): State<Settings>, request: Request, next: Next) -> Response {
+    if request.method() != Method::GET {
+        return next.run(request).await;
+    }
+    match request.uri().path() {
+        "/" if accepts_html(request.headers()) => answer(HTML, INDEX.to_owned()),
+        "/console/settings.json" => answer(JSON, settings.0.to_string()),
+        path => match FILES.iter().find(|(name, ..)| *name == path) {
+            Some((_, content_type, text)) => answer(content_type, (*text).to_owned()),
+            None => next.run(request).await,
+        },
+    }
+}
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"))
+}
+
+fn answer(content_type: &str, text: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text).into_response()
+}

@@ -1,0 +1,113 @@
+// Which view is shown, and how fresh it is.
+
+import { readSettings, settings } from './api.js';
+import { DefinitionView } from './definition.js';
+import { Definitions, definitionHash, firstDefinition } from './definitions.js';
+import { createDefinition } from './dialogs.js';
+import { announce, h, setText } from './dom.js';
+import { absolute, tick } from './format.js';
+import { Refresher } from './refresh.js';
+import { RunView } from './run.js';
+import { describe, loading, notice, problem } from './states.js';
+
+/** How long the list of definitions stays fresh. */
+const LIST_AGE = 30_000;
+
+const main = document.getElementById('main');
+const noticeArea = document.getElementById('notice');
+const freshness = document.getElementById('freshness');
+const definitions = new Definitions(document.getElementById('definitions'));
+
+let view;
+let readAt;
+let failing;
+
+/** No definition has been chosen: shows the newest, or how to create one. */
+class Home {
+  title = 'Definitions';
+  hasContent = false;
+  element = h('article', {}, loading('the definitions'));
+  interval() { return 5000; }
+  close() {}
+
+  async load(signal) {
+    await definitions.load(signal);
+    this.hasContent = true;
+    if (definitions.names.length > 0) location.replace(definitionHash(definitions.names[0]));
+    else if (!this.element.querySelector('[data-state=empty]')) this.element.replaceChildren(firstDefinition(create));
+  }
+}
+
+/** The list beside is a courtesy: its errors are its own. */
+const listDefinitions = () => definitions.load(undefined, LIST_AGE).catch(() => {});
+
+const refresher = new Refresher({
+  succeeded(shown, wait) {
+    listDefinitions();
+    readAt = new Date();
+    if (failing) announce('The page is up to date again');
+    failing = undefined;
+    noticeArea.replaceChildren();
+    if (!shown.element.isConnected) main.replaceChildren(shown.element);
+    setText(freshness, wait === null ? `As of ${absolute(readAt)}; only the newest page refreshes itself` : `Updated ${absolute(readAt)}`);
+  },
+  failed(shown, error, wait) {
+    listDefinitions();
+    if (failing !== error.kind) announce(`${describe(error).title}. The page is not being updated.`);
+    failing = error.kind;
+    setText(freshness, readAt ? `Not updated since ${absolute(readAt)}` : 'Not updated');
+    if (shown.hasContent && error.kind !== 'missing') {
+      noticeArea.replaceChildren(notice(error, readAt && absolute(readAt), wait, refresh));
+      return;
+    }
+    noticeArea.replaceChildren();
+    const hadFocus = main.contains(document.activeElement);
+    main.replaceChildren(h('article', {}, h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, shown.title)), problem(error, refresh)));
+    if (hadFocus) main.querySelector('h1').focus();
+  },
+});
+
+const refresh = () => refresher.now();
+
+function create() {
+  createDefinition((name) => {
+    definitions.load().catch(() => {});
+    location.hash = definitionHash(name);
+  });
+}
+
+function parse(hash) {
+  const match = /^#\/definitions\/([^/]+)(?:\/runs\/([^/]+))?$/.exec(hash);
+  try { return match ? match.slice(1).map((part) => part && decodeURIComponent(part)) : []; } catch { return []; }
+}
+
+function route(isFirst) {
+  const [name, id] = parse(location.hash);
+  view?.close();
+  view = id ? new RunView({ name, id, refresh }) : name ? new DefinitionView({ name, definitions, refresh }) : new Home();
+  document.title = `${view.title} – Workflow runs`;
+  failing = undefined;
+  noticeArea.replaceChildren();
+  main.replaceChildren(view.element);
+  definitions.select(name);
+  if (!isFirst) { scrollTo(0, 0); (main.querySelector('h1') ?? main).focus({ preventScroll: true }); }
+  return refresher.start(view);
+}
+
+document.getElementById('refresh').addEventListener('click', refresh);
+document.getElementById('create').addEventListener('click', create);
+document.getElementById('skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
+addEventListener('hashchange', () => route(false));
+setInterval(() => {
+  if (document.hidden) return;
+  tick(document);
+  for (const element of document.querySelectorAll('[data-next]')) {
+    setText(element, `${Math.max(0, Math.ceil((element.dataset.next - Date.now()) / 1000))} s`);
+  }
+}, 1000);
+
+await readSettings();
+const endpoint = document.getElementById('endpoint');
+setText(endpoint, settings.endpoint ?? 'local server');
+endpoint.title = settings.endpoint ?? location.origin;
+route(true);

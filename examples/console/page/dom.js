@@ -1,0 +1,68 @@
+// Elements without markup: whatever comes from the API becomes a text node or an attribute's value, never HTML.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+function fill(element, properties, children) {
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+/** An HTML element. Strings among the children are text. */
+export function h(tag, properties, ...children) {
+  return fill(document.createElement(tag), properties, children);
+}
+
+/** An SVG element. */
+export function svg(tag, properties, ...children) {
+  return fill(document.createElementNS(SVG, tag), properties, children);
+}
+
+/** Replaces an element's text if it differs, so that screen readers and selections are left alone. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Makes a list's children these, in this order, and moves only those that are out of place. */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}
+
+/** Tells screen readers. */
+export function announce(text) {
+  const announcer = document.getElementById('announcer');
+  announcer.textContent = '';
+  // A live region speaks when its text changes: the same text twice must change too.
+  setTimeout(() => { announcer.textContent = text; }, 50);
+}
+
+/** A button that copies a text. */
+export function copyButton(text, what) {
+  const button = h('button', { type: 'button', class: 'quiet small', 'aria-label': `Copy ${what}` }, 'Copy');
+  button.addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(button, 'Copied');
+      announce(`Copied ${what}`);
+    } catch {
+      setText(button, 'Not allowed');
+    }
+    setTimeout(() => setText(button, 'Copy'), 1500);
+  });
+  return button;
+}
+
+/** A command to paste into a terminal. */
+export function command(label, text) {
+  return h('figure', { class: 'command' },
+    h('figcaption', {}, label, copyButton(text, `the ${label} command`)),
+    h('pre', { tabindex: '0', role: 'region', 'aria-label': `${label} command` }, h('code', {}, text)));
+}
