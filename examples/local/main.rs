@@ -4,6 +4,8 @@
 
 mod embedded;
 mod gateway;
+#[path = "../console/page.rs"]
+mod page;
 
 use std::error::Error;
 use std::fs;
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use clap::Parser;
 use serde_json::{Value, json};
@@ -90,7 +92,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = listen(arguments.port, "--port").await?;
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
-    axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope))).await?;
+    // For a browser, the console's page; the function knows nothing of it.
+    let page = from_fn_with_state(page::Settings::new(None, None), page::serve);
+    axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope)).layer(page)).await?;
     Ok(())
 }
 
@@ -172,6 +176,8 @@ Or start one with curl:
     curl -i -X PUT http://{api}/workflow-definitions/demo/workflow-runs \
         -H 'content-type: application/json' \
         -d '{{"modelId": "nova-act-latest", "clientInfo": {{"compatibilityVersion": 1}}}}'
+
+Open http://{api} in a browser to see your runs.
 "#
     );
 }
