@@ -11,7 +11,6 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -77,17 +76,13 @@ impl Forwarder {
         strip_request(&mut parts.headers);
         let mut request = axum::http::Request::from_parts(parts, body);
 
-        let credentials = self
-            .credentials
-            .get()
-            .await
-            .map_err(|error| Failure::Credentials(DisplayErrorContext(error).to_string()))?;
+        let credentials = self.credentials.get().await.map_err(|error| Failure::Credentials(causes(&error)))?;
         let scope = Scope { region: &self.region, service: SERVICE, time: SystemTime::now() };
         sign(&mut request, &scope, credentials).map_err(Failure::unsignable)?;
 
         let request = request.map(|body: Bytes| SdkBody::from(body)).try_into().map_err(Failure::unsignable)?;
         let answer = self.connector.call(request).await;
-        let answer = answer.map_err(|error| Failure::Unreachable(DisplayErrorContext(error).to_string()))?;
+        let answer = answer.map_err(|error| Failure::Unreachable(causes(&error)))?;
         let answer = answer.try_into_http1x().map_err(|error| Failure::Unreachable(error.to_string()))?;
         let mut answer: Response = answer.map(Body::new);
         strip_hop_by_hop(answer.headers_mut());
@@ -150,6 +145,12 @@ fn protect(headers: &mut HeaderMap) {
     headers.remove(SET_COOKIE);
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// An error and what has caused it, in words.
+fn causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Why the endpoint was not asked, or has not answered.

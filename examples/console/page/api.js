@@ -12,7 +12,7 @@ export const address = base.href.replace(/\/$/, '');
 export class ApiError extends Error {
   constructor(kind, message, details = {}) {
     super(message);
-    Object.assign(this, { kind, name: 'ApiError', fields: [], ...details });
+    Object.assign(this, { kind, name: 'ApiError', fields: [], retryAfter: 0, ...details });
   }
 }
 

@@ -32,8 +32,8 @@ export class DefinitionView {
     this.title = name;
     details.forget();
     this.status = h('span', {});
-    this.facts = h('p', { class: 'facts' });
-    this.delete = h('button', { type: 'button', class: 'danger quiet', onclick: () => deleteDefinition(name, () => this.#deleted()) }, 'Delete definition');
+    this.facts = h('div', { class: 'facts' });
+    this.delete = h('button', { type: 'button', class: 'danger quiet', hidden: true, onclick: () => deleteDefinition(name, () => this.#deleted()) }, 'Delete definition');
     this.chart = new Chart((id) => { location.hash = runHash(name, id); });
     this.body = h('tbody', {});
     this.table = h('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': 'Runs' }, h('table', {},
@@ -134,7 +134,7 @@ export class DefinitionView {
       this.#rows.set(id, row);
     }
     // Again at each refresh: a row whose details were not read in time is still on the screen.
-    if (row.cells.model.className) { this.watcher.unobserve(row.element); this.watcher.observe(row.element); }
+    if (!row.isComplete) { this.watcher.unobserve(row.element); this.watcher.observe(row.element); }
     if (row.status !== run.status) row.cells.status.replaceChildren(badge(row.status = run.status));
     showDuration(row.cells.duration, run);
     return row.element;
@@ -151,6 +151,7 @@ export class DefinitionView {
     details.want(this.name, id, (known) => {
       const row = this.#rows.get(id);
       if (!row) return;
+      row.isComplete = Boolean(known);
       row.cells.model.className = row.cells.log.className = '';
       row.cells.model.replaceChildren(known ? known.modelId : h('span', { class: 'muted' }, 'not known'));
       row.cells.log.replaceChildren(known ? logGroup(known.logGroupName) : h('span', { class: 'muted' }, 'not known'));

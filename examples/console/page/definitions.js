@@ -41,6 +41,8 @@ export class Definitions {
       }
       this.#nextToken = token;
     } catch (error) {
+      // Again with the next refresh, which waits longer after each failure.
+      this.#readAt = 0;
       if (error.name === 'ApiError' && this.names === undefined) this.#refuse(error);
       throw error;
     }
@@ -94,7 +96,7 @@ export class Definitions {
       event.preventDefault();
       if (input.value) location.hash = definitionHash(input.value);
     });
-    this.element.replaceChildren(h('p', { class: 'muted', 'data-state': error.kind }, `${describe(error).title}.`), error.kind === 'denied' ? form : '');
+    this.element.replaceChildren(h('p', { class: 'muted', 'data-state': error.kind }, error.kind === 'denied' ? 'You are not allowed to list them.' : `${describe(error).title}.`), error.kind === 'denied' ? form : '');
   }
 }
 

@@ -4,8 +4,12 @@ import { api } from './api.js';
 
 const AT_ONCE = 4;
 
+/** How long to leave a run alone that could not be read. */
+const PAUSE = 30_000;
+
 export class Details {
   #known = new Map();
+  #failed = new Map();
   #waiting = new Map();
   #reading = new Set();
   #notBefore = 0;
@@ -24,7 +28,7 @@ export class Details {
   /** Calls back with a run's details, or with `null` if they cannot be read. */
   want(name, id, callback) {
     if (this.#known.has(id)) callback(this.#known.get(id));
-    else if (this.#denied) callback(null);
+    else if (this.#denied || Date.now() < (this.#failed.get(id) ?? 0)) callback(null);
     else if (!this.#reading.has(id)) {
       this.#waiting.set(id, { name, callback });
       this.#next();
@@ -55,6 +59,7 @@ export class Details {
       } else {
         // One refusal stands for all: they are the same permission.
         if (error.kind === 'denied') this.#denied = true;
+        this.#failed.set(id, Date.now() + PAUSE);
         callback(null);
         if (this.#denied) for (const [, waiting] of this.#waiting) waiting.callback(null);
         if (this.#denied) this.#waiting.clear();

@@ -46,8 +46,10 @@ export class RunView {
     if (JSON.stringify(run) === this.#shown) return;
     this.#shown = JSON.stringify(run);
     this.status.replaceChildren(badge(run.status));
+    const focused = document.activeElement;
     this.end.hidden = !this.running;
     this.delete.hidden = run.status === 'DELETING';
+    if (focused?.hidden) this.element.querySelector('h1').focus();
     const took = h('span', {});
     showDuration(took, run);
     const facts = {

@@ -8,7 +8,8 @@ function resource({ method, path }) {
   const match = /^https:\/\/([^.]+)\.execute-api\.([^.]+)\.[^/]+(\/.*)?$/.exec(settings.endpoint ?? '');
   if (!match) return null;
   const [, api, region, stage] = match;
-  return `arn:aws:execute-api:${region}:*:${api}${stage ?? '/*'}/${method}/${path}`;
+  const partition = { cn: 'aws-cn', us: region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws' }[region.split('-')[0]] ?? 'aws';
+  return `arn:${partition}:execute-api:${region}:*:${api}${stage ?? '/*'}/${method}/${path}`;
 }
 
 const THINGS = { 'workflow-definition': 'workflow definition', 'workflow-run': 'run' };
@@ -72,7 +73,7 @@ export function notice(error, since, wait, retry) {
   const { title, text } = describe(error);
   const seconds = h('span', { 'data-next': String(Date.now() + wait) }, `${Math.ceil(wait / 1000)} s`);
   return h('div', { class: `notice ${error.kind}`, 'data-notice': error.kind },
-    h('p', {}, h('strong', {}, title), ' ', error.kind === 'throttled' ? text : '',
+    h('p', {}, h('strong', {}, title), ' ', { throttled: text, denied: error.message }[error.kind] ?? '',
       h('span', { class: 'muted' }, since ? ` Shown: as of ${since}. ` : ' ', 'Next try in ', seconds, '.')),
     h('button', { type: 'button', onclick: retry }, 'Try now'));
 }
