@@ -8,6 +8,8 @@ import pathlib
 import random
 import re
 import shutil
+import socket
+import socketserver
 import ssl
 import subprocess
 import sys
@@ -199,6 +201,31 @@ def sample_runs(name, number):
 
 def iso(time):
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def tunnel(port):
+    """A proxy that takes every connection to the same port of this machine, whatever was asked for."""
+    def pump(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in [source, sink]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            while self.rfile.readline().strip():
+                pass
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port())) as upstream:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                threading.Thread(target=pump, args=(upstream, self.connection), daemon=True).start()
+                pump(self.connection, upstream)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
 
 
 class StandIn:

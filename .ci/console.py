@@ -9,18 +9,22 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import trustme
 
-from browser import CREDENTIALS, Browser, Keys, StandIn, address, check, check_for_everybody, process
+from browser import CREDENTIALS, Browser, Keys, StandIn, address, check, check_for_everybody, process, tunnel
 
 CONSOLE, LOCAL = sys.argv[1:]
+# What the stand-in is called: the console reaches it as it would reach API Gateway, over TLS, through a proxy.
+DEPLOYED = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 START = {"modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
 DENIED = (403, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: execute-api:Invoke", {})
 THROTTLED = (429, "TooManyRequestsException", "Too Many Requests", {"retry-after": "3"})
@@ -223,6 +227,9 @@ def states(browser, console, stand_in):
         browser.open(page)
         browser.one(f"main [data-state={kind}] h2", title)
         check_for_everybody(browser, kind)
+        if kind == "denied":
+            arn = "arn:aws:execute-api:us-east-1:*:a1b2c3d4e5/prod/POST/workflow-definitions/checkout-flow/workflow-runs"
+            check("denied: the page tells the permission", arn in browser.text("main"), browser.text("main"))
         stand_in.mode = None
         if kind == "offline":
             stand_in.start(stand_in.port)
@@ -315,8 +322,8 @@ def main():
         stack.callback(browser.close)
         local = stack.enter_context(process(LOCAL, "--port", "0", "--aws-port", "0", stderr=subprocess.PIPE))
         api = address(local)
-        signed = []
-        threading.Thread(target=lambda: signed.extend(local.stderr), daemon=True).start()
+        log = []
+        threading.Thread(target=lambda: log.extend(local.stderr), daemon=True).start()
         newcomer(browser, api)
         console = address(stack.enter_context(process(CONSOLE, api, "--port", "0", "--region", "us-east-1")))
         definitions(browser, console, api)
@@ -327,16 +334,18 @@ def main():
         run = json.loads(aws(console, *start))["workflowRunId"]
         listed = aws(console, "list-workflow-runs", "--workflow-definition-name", "demo")
         check("the AWS CLI starts and lists runs through the console", run in listed, listed)
-        time.sleep(0.2)
-        check("signed for execute-api", "/us-east-1/execute-api/aws4_request" in signed[-1], signed[-1:])
+        refused = [line for line in log if "API Gateway would refuse" in line]
+        check("with a signature that API Gateway accepts", not refused, refused)
+        aws(api, "list-workflow-definitions")
+        browser.wait("without it, with one that it refuses", lambda: [line for line in log if "/nova-act/aws4_request, which API Gateway would refuse" in line])
         missing = aws(console, "get-workflow-definition", "--workflow-definition-name", "nope")
         check("and gets the API's errors", "(ResourceNotFoundException)" in missing, missing)
 
         ca = trustme.CA()
-        stand_in = StandIn(ca.issue_cert("localhost"))
+        stand_in = StandIn(ca.issue_cert(urllib.parse.urlsplit(DEPLOYED).hostname))
         bundle = stack.enter_context(ca.cert_pem.tempfile())
-        command = [CONSOLE, f"https://localhost:{stand_in.port}/prod", "--port", "0", "--region", "us-east-1"]
-        child = stack.enter_context(process(*command, SSL_CERT_FILE=bundle, SSL_CERT_DIR=""))
+        proxy = f"http://127.0.0.1:{tunnel(lambda: stand_in.port)}"
+        child = stack.enter_context(process(CONSOLE, DEPLOYED, "--port", "0", SSL_CERT_FILE=bundle, SSL_CERT_DIR="", HTTPS_PROXY=proxy))
         console = address(child)
         states(browser, console, stand_in)
         browser.open(f"{console}#/definitions/checkout-flow")
@@ -345,7 +354,7 @@ def main():
         check("a log group links into CloudWatch Logs", link == f"{page}$252Fworkflow-runs$252Fcheckout-flow", link)
         keyboard(browser, console)
         browser.logs()
-        other = [url for _, url in browser.requests if not url.startswith(("http://127.0.0.1:", "about:", "data:"))]
+        other = [url for _, url in browser.requests if not url.startswith(("http://127.0.0.1:", "about:", "data:", "chrome:"))]
         check("the page has asked no other host", not other, other)
         policy = [message for message in browser.complaints if "Content Security Policy" in message or "Uncaught" in message]
         check("its policy was never violated, and no script failed", not policy, policy)
@@ -356,6 +365,7 @@ def main():
         child.kill()
         browser.one("#refresh").click()
         browser.one("[data-notice=gone]", "The console does not answer")
+        check("the page goes on trying", re.search(r"Next try in \d+ s", browser.text("#notice")), browser.text("#notice"))
         check_for_everybody(browser, "gone")
 
         nobody = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
