@@ -17,7 +17,7 @@ use axum::http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, HOST, ORIGIN, REFERER,
     SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -74,6 +74,10 @@ impl Forwarder {
         let path_and_query = parts.uri.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
         parts.uri = self.endpoint.url(path_and_query).parse().map_err(Failure::unsignable)?;
         strip_request(&mut parts.headers);
+        // HTTP client libraries leave it out where there is no body; some gateways then refuse a POST with 411.
+        if parts.method != Method::GET && parts.method != Method::HEAD {
+            parts.headers.insert(CONTENT_LENGTH, body.len().into());
+        }
         let mut request = axum::http::Request::from_parts(parts, body);
 
         let credentials = self.credentials.get().await.map_err(|error| Failure::Credentials(causes(&error)))?;

@@ -255,6 +255,11 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
         assert!(!parts.headers.contains_key(name), "{name}");
     }
 
+    // As a list without options is asked for.
+    console.send(console.request(Method::POST, "workflow-definitions"), "").await;
+    let (parts, body) = console.upstream.last();
+    assert_eq!((parts.headers.get("content-length").map(HeaderValue::as_bytes), body.len()), (Some(&b"0"[..]), 0));
+
     assert_eq!(answer.headers()["retry-after"], "7");
     assert_eq!(answer.headers()["x-amzn-errortype"], "TeapotException");
     for name in ["x-of-this-hop", "set-cookie"] {

@@ -33,13 +33,27 @@ class Home {
   async load(signal) {
     await definitions.load(signal);
     this.hasContent = true;
-    if (definitions.names.length > 0) location.replace(definitionHash(definitions.names[0]));
-    else if (!this.element.querySelector('[data-state=empty]')) this.element.replaceChildren(firstDefinition(create));
+    const [newest] = definitions.names;
+    if (newest) {
+      this.isLeft = true;
+      location.replace(definitionHash(newest));
+    } else if (!this.element.querySelector('[data-state=empty]')) {
+      this.element.replaceChildren(firstDefinition(create));
+    }
   }
 }
 
 /** The list beside is a courtesy: its errors are its own. */
 const listDefinitions = () => definitions.load(undefined, LIST_AGE).catch(() => {});
+
+/** Replaces what an area shows. Where that takes the focus away, it goes to `next`. */
+function replace(area, content, next) {
+  const hadFocus = area !== document.activeElement && area.contains(document.activeElement);
+  area.replaceChildren(...content);
+  if (hadFocus) (next() ?? main).focus();
+}
+
+const heading = () => main.querySelector('h1');
 
 const refresher = new Refresher({
   succeeded(shown, wait) {
@@ -47,23 +61,25 @@ const refresher = new Refresher({
     readAt = new Date();
     if (failing) announce('The page is up to date again');
     failing = undefined;
-    noticeArea.replaceChildren();
-    if (!shown.element.isConnected) main.replaceChildren(shown.element);
+    if (!shown.element.isConnected) replace(main, [shown.element], heading);
+    replace(noticeArea, [], heading);
     setText(freshness, wait === null ? `As of ${absolute(readAt)}; only the newest page refreshes itself` : `Updated ${absolute(readAt)}`);
   },
   failed(shown, error, wait) {
     listDefinitions();
-    if (failing !== error.kind) announce(`${describe(error).title}. The page is not being updated.`);
+    const { title } = describe(error);
+    if (failing !== error.kind) announce(`${title}. The page is not being updated.`);
+    const isNew = failing !== error.kind || shown.element.isConnected;
     failing = error.kind;
     setText(freshness, readAt ? `Not updated since ${absolute(readAt)}` : 'Not updated');
     if (shown.hasContent && error.kind !== 'missing') {
-      noticeArea.replaceChildren(notice(error, readAt && absolute(readAt), wait, refresh));
+      replace(noticeArea, [notice(error, readAt && absolute(readAt), wait, refresh)], () => noticeArea.querySelector('button'));
       return;
     }
-    noticeArea.replaceChildren();
-    const hadFocus = main.contains(document.activeElement);
-    main.replaceChildren(h('article', {}, h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, shown.title)), problem(error, refresh)));
-    if (hadFocus) main.querySelector('h1').focus();
+    replace(noticeArea, [], heading);
+    if (!isNew) return;
+    const head = h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, shown.title));
+    replace(main, [h('article', {}, head, problem(error, refresh))], heading);
   },
 });
 
@@ -81,7 +97,8 @@ function parse(hash) {
   try { return match ? match.slice(1).map((part) => part && decodeURIComponent(part)) : []; } catch { return []; }
 }
 
-function route(isFirst) {
+/** Shows what the address names. Where nobody has followed a link, the focus stays at the top. */
+function route(keepFocus) {
   const [name, id] = parse(location.hash);
   view?.close();
   view = id ? new RunView({ name, id, refresh }) : name ? new DefinitionView({ name, definitions, refresh }) : new Home();
@@ -90,14 +107,14 @@ function route(isFirst) {
   noticeArea.replaceChildren();
   main.replaceChildren(view.element);
   definitions.select(name);
-  if (!isFirst) { scrollTo(0, 0); (main.querySelector('h1') ?? main).focus({ preventScroll: true }); }
+  if (!keepFocus) { scrollTo(0, 0); (main.querySelector('h1') ?? main).focus({ preventScroll: true }); }
   return refresher.start(view);
 }
 
 document.getElementById('refresh').addEventListener('click', refresh);
 document.getElementById('create').addEventListener('click', create);
 document.getElementById('skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
-addEventListener('hashchange', () => route(false));
+addEventListener('hashchange', () => route(view.isLeft));
 setInterval(() => {
   if (document.hidden) return;
   tick(document);

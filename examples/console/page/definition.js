@@ -90,7 +90,8 @@ export class DefinitionView {
     }
     this.#readAt = Date.now();
     this.status.replaceChildren(definition.status ? badge(definition.status) : '');
-    this.delete.hidden = definition.status === 'DELETING';
+    this.isDeleting = definition.status === 'DELETING';
+    this.delete.hidden = this.isDeleting;
     const { s3BucketName: bucket, s3KeyPrefix: prefix } = definition.exportConfig ?? {};
     this.facts.replaceChildren(...[
       definition.description && h('span', { class: 'description' }, definition.description),
@@ -101,8 +102,8 @@ export class DefinitionView {
 
   #show(runs) {
     if (runs.length === 0 && this.page === 0) {
-      this.#empty ??= this.#noRuns();
-      this.content.replaceChildren(this.#empty);
+      this.#empty = this.isDeleting ? this.#noMoreRuns() : this.#empty ?? this.#noRuns();
+      if (this.content.firstChild !== this.#empty) this.content.replaceChildren(this.#empty);
       return;
     }
     for (const id of [...this.#rows.keys()]) if (!runs.some((run) => run.workflowRunId === id)) this.#forget(id);
@@ -173,6 +174,10 @@ export class DefinitionView {
 
   #noRuns() {
     return state('No runs yet', { text: 'Start the first one from a terminal. It appears here by itself.' }, ...this.#commands());
+  }
+
+  #noMoreRuns() {
+    return state('This definition is being deleted', { text: 'It starts no runs any more. In a few minutes its name is free again.', kind: 'deleting' });
   }
 
   #deleted() {
