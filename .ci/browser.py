@@ -27,7 +27,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 SCREENSHOTS = pathlib.Path("target/screenshots")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "NO_PROXY": "localhost,127.0.0.1"}
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--window-size=1280,1000"]
+         "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--hide-scrollbars", "--window-size=1280,1000"]
 
 
 def check(what, condition, seen=""):
@@ -85,7 +85,7 @@ class Browser:
         try:
             result = WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: condition())
         except Exception:
-            self.shot("failed", ["light"])
+            self.shot("broken", ["light"])
             check(what, False, self.text("body")[:2000])
         check(what, True)
         return result
@@ -97,7 +97,7 @@ class Browser:
         try:
             return WebDriverWait(self.driver, 15, poll_frequency=0.1, ignored_exceptions=[]).until(lambda _: quietly(find))
         except Exception:
-            self.shot("failed", ["light"])
+            self.shot("broken", ["light"])
             sys.exit(f"no {css} with {text!r} in: {self.text('body')[:2000]}")
 
     def text(self, css):

@@ -125,6 +125,8 @@ def definitions(browser, console, api):
     browser.shot("delete-definition")
     browser.one("dialog button.danger").click()
     browser.wait("a deleted definition is shown as such", lambda: browser.text(".head .badge") == "Deleting")
+    browser.one("[data-state=deleting] h2", "This definition is being deleted")
+    check_for_everybody(browser, "deleting")
     check("it is for the API too", call(f"{api}/workflow-definitions/scripted")[1]["status"] == "DELETING")
 
 
@@ -224,6 +226,9 @@ def states(browser, console, stand_in):
         check(f"{kind}: what was read stays, with its time", browser.all("tbody tr") and "Not updated since" in browser.text("#freshness"))
         browser.wait(f"{kind}: screen readers are told", lambda: title in browser.text("#announcer"))
         check_for_everybody(browser, f"{kind}-notice")
+        browser.one("#notice button", "Try now").send_keys(Keys.ENTER)
+        time.sleep(0.5)
+        check(f"{kind}: trying now in vain keeps the focus", browser.focused() == "Try now", browser.focused())
         browser.open(page)
         browser.one(f"main [data-state={kind}] h2", title)
         check_for_everybody(browser, kind)
@@ -236,9 +241,9 @@ def states(browser, console, stand_in):
         if kind == "throttled":
             browser.wait(f"{kind}: the page comes back by itself", lambda: browser.all("tbody tr"))
         else:
-            browser.one("main button", "Try again").click()
+            browser.one("main button", "Try again").send_keys(Keys.ENTER)
             browser.one("tbody tr")
-            check(f"{kind}: trying again brings the page back", True)
+            check(f"{kind}: trying again brings the page back, and the focus to its heading", browser.focused() == "checkout-flow", browser.focused())
 
     stand_in.mode = THROTTLED
     browser.open(page)
