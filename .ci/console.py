@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +28,7 @@ CONSOLE, LOCAL = sys.argv[1:]
 DEPLOYED = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 START = {"modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
 DENIED = (403, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: execute-api:Invoke", {})
-THROTTLED = (429, "TooManyRequestsException", "Too Many Requests", {"retry-after": "3"})
+THROTTLED = (429, "TooManyRequestsException", "Too Many Requests", {"retry-after": "8"})
 FAILED = (500, "InternalServerException", "Internal server error", {"retry-after": "1"})
 
 
@@ -249,7 +250,8 @@ def states(browser, console, stand_in):
     browser.open(page)
     browser.one("main [data-state=throttled]")
     asked = len(stand_in.asked)
-    time.sleep(2)
+    # Longer than the page would wait by itself.
+    time.sleep(6.5)
     check("throttled: the page keeps quiet as long as Retry-After says", len(stand_in.asked) == asked, stand_in.asked[asked:])
     stand_in.mode = None
 
@@ -331,6 +333,9 @@ def main():
         threading.Thread(target=lambda: log.extend(local.stderr), daemon=True).start()
         newcomer(browser, api)
         console = address(stack.enter_context(process(CONSOLE, api, "--port", "0", "--region", "us-east-1")))
+        # The whole of 127.0.0.0/8 is this machine: what listens on more than 127.0.0.1 is reached here as well.
+        with socket.socket() as other:
+            check("it listens on 127.0.0.1 only", other.connect_ex(("127.0.0.2", urllib.parse.urlsplit(console).port)) != 0)
         definitions(browser, console, api)
         paging(browser, console, api)
         quiet(browser, console)
