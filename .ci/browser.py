@@ -1,4 +1,4 @@
-"""What .ci/console.py needs: a browser, an API with any answers, and checks of what a page is for everybody."""
+"""Support for .ci/console.py: a browser, a stand-in for the API, and accessibility checks."""
 import contextlib
 import datetime
 import http.server
@@ -53,7 +53,7 @@ def address(child):
 
 
 class Browser:
-    """Headless Chromium with a fresh profile. What its console complains about, and what it asks for, is kept."""
+    """Headless Chromium with a fresh profile. Keeps its log and its requests."""
 
     def __init__(self):
         self.profile = tempfile.mkdtemp()
@@ -128,7 +128,7 @@ class Browser:
 
 
 def quietly(find):
-    """A page that is being drawn anew loses elements under one's hands: look again."""
+    """Elements disappear while the page is redrawn: look again."""
     try:
         return find()
     except Exception:
@@ -162,8 +162,8 @@ return poor;
 
 
 def check_for_everybody(browser, name):
-    """Names and roles for screen readers, contrast in both schemes, nothing that sticks out of a narrow window; and pictures."""
-    # What is behind a dialog is not there for a screen reader.
+    """Checks names for screen readers, contrast in both schemes and a narrow window; takes screenshots."""
+    # A modal dialog hides the rest of the page from screen readers.
     scope = "dialog" if browser.all("dialog") else "body"
     kinds = ["a", "button", "input", "textarea", "nav", "table", "[role=img]", "[role=region]"]
     nameless = [e.get_attribute("outerHTML") for e in browser.all(", ".join(f"{scope} {kind}" for kind in kinds))
@@ -204,7 +204,7 @@ def iso(time):
 
 
 def tunnel(port):
-    """A proxy that takes every connection to the same port of this machine, whatever was asked for."""
+    """A proxy that connects every request to one port of this machine."""
     def pump(source, sink):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):

@@ -24,7 +24,7 @@ import trustme
 from browser import CREDENTIALS, Browser, Keys, StandIn, address, check, check_for_everybody, process, tunnel
 
 CONSOLE, LOCAL = sys.argv[1:]
-# What the stand-in is called: the console reaches it as it would reach API Gateway, over TLS, through a proxy.
+# The stand-in's name. The console reaches it over TLS and through a proxy, as it would API Gateway.
 DEPLOYED = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 START = {"modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
 DENIED = (403, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: execute-api:Invoke", {})
@@ -217,7 +217,7 @@ def states(browser, console, stand_in):
     stand_in.delay = 0
     browser.one("tbody tr")
 
-    for kind, mode, title in [("denied", DENIED, "You are not allowed to do this"), ("throttled", THROTTLED, "The API asks to slow down"),
+    for kind, mode, title in [("denied", DENIED, "You are not allowed to do this"), ("throttled", THROTTLED, "The API is throttling requests"),
                               ("failed", FAILED, "The API has failed"), ("offline", None, "The API cannot be reached")]:
         stand_in.mode = mode
         if kind == "offline":
@@ -250,7 +250,7 @@ def states(browser, console, stand_in):
     browser.open(page)
     browser.one("main [data-state=throttled]")
     asked = len(stand_in.asked)
-    # Longer than the page would wait by itself.
+    # Longer than the page's own backoff.
     time.sleep(6.5)
     check("throttled: the page keeps quiet as long as Retry-After says", len(stand_in.asked) == asked, stand_in.asked[asked:])
     stand_in.mode = None
@@ -333,7 +333,7 @@ def main():
         threading.Thread(target=lambda: log.extend(local.stderr), daemon=True).start()
         newcomer(browser, api)
         console = address(stack.enter_context(process(CONSOLE, api, "--port", "0", "--region", "us-east-1")))
-        # The whole of 127.0.0.0/8 is this machine: what listens on more than 127.0.0.1 is reached here as well.
+        # 127.0.0.0/8 is this machine as a whole: a server that listens on all addresses is reached here too.
         with socket.socket() as other:
             check("it listens on 127.0.0.1 only", other.connect_ex(("127.0.0.2", urllib.parse.urlsplit(console).port)) != 0)
         definitions(browser, console, api)

@@ -6,10 +6,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use tokio::sync::Mutex;
 
-/// How long before they expire credentials are replaced.
+/// How long before their expiry credentials are replaced.
 const MARGIN: Duration = Duration::from_mins(5);
 
-/// How long credentials are kept: someone may switch them in a file, and those of a file do not say when they expire.
+/// How long credentials without an expiry are kept: they may come from a file that changes.
 const KEPT: Duration = Duration::from_mins(1);
 
 /// Credentials from a provider that may ask AWS for them each time.
@@ -19,12 +19,12 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The provider's, read when they are needed.
+    /// Reads from this provider when credentials are needed.
     pub fn new(provider: SharedCredentialsProvider) -> Self {
         Self { provider, kept: Mutex::new(None) }
     }
 
-    /// Credentials that are valid for a while. Requests that arrive together wait for one read.
+    /// Returns valid credentials. Concurrent requests wait for one read.
     pub async fn get(&self) -> Result<aws_credential_types::Credentials, CredentialsError> {
         let mut kept = self.kept.lock().await;
         if let Some((read, credentials)) = kept.as_ref() {
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// Credentials that are valid for so long, and numbered.
+    /// Provides numbered credentials with this lifetime.
     #[derive(Clone, Debug)]
     struct Numbered(Option<Duration>, Arc<AtomicUsize>);
 

@@ -1,4 +1,4 @@
-//! Where the API is.
+//! The endpoint of the API, and what its name says about the Region.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -20,14 +20,14 @@ impl Endpoint {
         format!("{self}{path_and_query}")
     }
 
-    /// The Region that the name of an API Gateway host tells, as in `….execute-api.us-east-1.amazonaws.com`.
+    /// The Region in the name of an API Gateway host, as in `….execute-api.us-east-1.amazonaws.com`.
     pub fn region(&self) -> Option<String> {
         let mut labels = self.host().split('.').skip_while(|label| *label != "execute-api");
         labels.nth(1).map(str::to_owned)
     }
 
-    /// The beginning of CloudWatch Logs' address of a log group, unless the endpoint is not in AWS. A custom domain
-    /// does not tell: there it takes a Region that someone has named.
+    /// The URL prefix of log groups in CloudWatch Logs, if the endpoint is in AWS. The name of a custom domain has no
+    /// Region, so there it must be given.
     pub fn logs_url(&self, region: Option<&str>) -> Option<String> {
         if self.scheme != "https" {
             return None;

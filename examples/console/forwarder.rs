@@ -1,4 +1,4 @@
-//! Requests of any client, signed and passed on.
+//! Signs any client's requests and forwards them to the endpoint.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -40,8 +40,8 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     EXPECT,
 ];
 
-/// Headers that the forwarder writes itself, or that say more about the browser than the API should know. A browser's
-/// cookies for 127.0.0.1 are those of any program on this machine.
+/// Headers that the forwarder sets itself, or that the API should not see: a browser sends the cookies of every program
+/// that has served a page from 127.0.0.1.
 const REPLACED: [HeaderName; 9] = [
     AUTHORIZATION,
     CONTENT_LENGTH,
@@ -74,7 +74,7 @@ impl Forwarder {
         let path_and_query = parts.uri.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
         parts.uri = self.endpoint.url(path_and_query).parse().map_err(Failure::unsignable)?;
         strip_request(&mut parts.headers);
-        // HTTP client libraries leave it out where there is no body; some gateways then refuse a POST with 411.
+        // The HTTP client omits it for an empty body, and some gateways answer such a POST with 411.
         if parts.method != Method::GET && parts.method != Method::HEAD {
             parts.headers.insert(CONTENT_LENGTH, body.len().into());
         }
@@ -95,12 +95,12 @@ impl Forwarder {
     }
 }
 
-/// Answers as the endpoint does.
+/// Forwards a request and returns the endpoint's answer, or an error in the API's form.
 pub async fn forward(State(forwarder): State<Arc<Forwarder>>, request: Request) -> Response {
     forwarder.send(request).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The HTTP client with which credentials are read. It is the forwarder's as well: TLS roots, proxies.
+/// An HTTP client for reading credentials, with the forwarder's TLS roots and proxies.
 pub fn http_client() -> SharedHttpClient {
     http_client_fn(|_, _| connector())
 }
@@ -108,7 +108,7 @@ pub fn http_client() -> SharedHttpClient {
 fn connector() -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(Duration::from_secs(5))
-        // API Gateway answers within 29 seconds.
+        // API Gateway times out after 29 seconds by default.
         .read_timeout(Duration::from_secs(35))
         .build();
     let connector = Connector::builder()
@@ -144,20 +144,20 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whatever the endpoint answers, nothing in it runs under the console's origin or marks the browser.
+/// Keeps a browser that opens an answer from running it in the console's origin, and from storing cookies.
 fn protect(headers: &mut HeaderMap) {
     headers.remove(SET_COOKIE);
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// An error and what has caused it, in words.
+/// An error and its causes in one line.
 fn causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Why the endpoint was not asked, or has not answered.
+/// Why there is no answer from the endpoint.
 enum Failure {
     Body,
     Credentials(String),
@@ -172,7 +172,7 @@ impl Failure {
 }
 
 impl IntoResponse for Failure {
-    /// Shaped like an error of the API, so that clients show the message.
+    /// Takes the form of the API's errors, so that clients show the message.
     fn into_response(self) -> Response {
         let (status, name, message) = match self {
             Self::Body => (

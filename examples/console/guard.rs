@@ -1,8 +1,8 @@
 //! Keeps other pages and other users of this machine out.
 //!
 //! A page from elsewhere can make the browser send requests to 127.0.0.1, and with DNS rebinding even read the answers.
-//! So every request must name this host, come from no other origin, and know the secret of this start. Whatever does
-//! not gets the same empty 404.
+//! So every request must name this host, come from no other origin, and know the secret of this start. Every other
+//! request gets the same empty 404.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What a request must know and say.
+/// The conditions on a request.
 pub struct Guard {
     secret: String,
     port: u16,
@@ -43,7 +43,7 @@ impl Guard {
         if only(headers, &ORIGIN).ok()?.is_some_and(|origin| origin != format!("http://{host}")) {
             return None;
         }
-        // Another port of this machine is the same site: it must be the same origin, or typed by a person.
+        // A page on another port of this machine is "same-site". "none" is an address that a person has entered.
         if only(headers, &SEC_FETCH_SITE).ok()?.is_some_and(|site| site != "same-origin" && site != "none") {
             return None;
         }
@@ -61,7 +61,7 @@ impl Guard {
 /// Lets a request pass without the secret in its path, or answers 404.
 pub async fn check(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     match guard.admit(request.headers(), request.uri()) {
-        // The page's own addresses are relative: without the slash they would lead out of the secret.
+        // The page's URLs are relative: without the trailing slash they would lose the secret.
         Some(_) if request.uri().path().len() == 1 + guard.secret.len() => {
             (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, guard.url())]).into_response()
         }
@@ -80,10 +80,10 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     if values.next().is_some() { Err(Ambiguous) } else { Ok(value) }
 }
 
-/// A header that different programs would read differently.
+/// A header that programs may read in different ways.
 struct Ambiguous;
 
-/// Compares in a time that depends on the length alone.
+/// Compares in a time that depends only on the length.
 fn is_same(given: &str, secret: &str) -> bool {
     let differences = given.bytes().zip(secret.bytes()).fold(0, |seen, (a, b)| black_box(seen | (a ^ b)));
     given.len() == secret.len() && differences == 0

@@ -86,7 +86,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// What may pass the guard is either the page's or the API's.
+/// The guard in front of the page, and the page in front of the forwarder.
 fn app(guard: Guard, settings: Settings, forwarder: Forwarder) -> Router {
     Router::new()
         .fallback(forwarder::forward)
@@ -109,7 +109,7 @@ Other clients can use it as their endpoint:
     );
 }
 
-/// Asks the desktop to open the page. Without a desktop the printed address has to do.
+/// Asks the desktop to open the page. Without a desktop, the printed address remains.
 fn open_in_browser(url: &str) {
     let (program, arguments): (_, &[&str]) = match std::env::consts::OS {
         "macos" => ("open", &[]),

@@ -1,4 +1,4 @@
-//! The page: files that are part of the program, and the rules under which a browser shows them.
+//! Serves the page's files, embedded in the program, with a strict Content-Security-Policy.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// The page needs nothing from any other host, no inline code, and is nobody's frame.
+/// The page loads nothing from other hosts, has no inline code and must not be framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -41,19 +41,19 @@ const FILES: [(&str, &str, &str); 14] = [
     ("/console/states.js", JAVASCRIPT, include_str!("page/states.js")),
 ];
 
-/// What the page cannot know by itself, as JSON.
+/// Settings for the page, as JSON.
 #[derive(Clone)]
 pub struct Settings(Arc<str>);
 
 impl Settings {
-    /// The endpoint behind the page, unless the page's own address is the API, and the beginning of CloudWatch Logs'
-    /// address of a log group.
+    /// The endpoint behind the page, or `None` if this server is the API; and the URL prefix of log groups in CloudWatch
+    /// Logs, if the endpoint is in AWS.
     pub fn new(endpoint: Option<&str>, logs: Option<&str>) -> Self {
         Self(json!({"endpoint": endpoint, "logs": logs}).to_string().into())
     }
 }
 
-/// Serves the page to browsers that ask for `/`, and its files. Everything else is for the API.
+/// Serves the page's files, and the page itself to clients that accept HTML. Everything else goes to the API.
 pub async fn serve(State(settings): State<Settings>, request: Request, next: Next) -> Response {
     if request.method() != Method::GET {
         return next.run(request).await;

@@ -1,4 +1,4 @@
-//! The signature, version 4, that API Gateway checks with IAM.
+//! Signature Version 4, as API Gateway expects it.
 
 use std::error::Error;
 use std::time::SystemTime;
@@ -10,10 +10,10 @@ use axum::body::Bytes;
 use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 
-/// The service that API Gateway's requests are signed for.
+/// The signing name of API Gateway.
 pub const SERVICE: &str = "execute-api";
 
-/// What a signature is for, besides the request.
+/// What a signature covers besides the request.
 pub struct Scope<'a> {
     /// The Region of the API.
     pub region: &'a str,
@@ -23,7 +23,7 @@ pub struct Scope<'a> {
     pub time: SystemTime,
 }
 
-/// Signs method, URL, body and those headers that nothing on the way changes.
+/// Signs method, URL, body and the headers that no proxy changes.
 ///
 /// # Errors
 /// The request has a header that is not text.

@@ -1,4 +1,4 @@
-//! The console as a whole, in front of an API that tells what it was asked.
+//! The console as a whole, in front of an API that records its requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -202,7 +202,7 @@ async fn the_page_comes_with_its_policy_and_everything_else_is_the_apis() {
     }
     let settings = text(console.send(console.request(Method::GET, "console/settings.json"), "").await).await;
     assert!(settings.contains(r#""endpoint":"http://127.0.0.1"#), "{settings}");
-    // With the address as it is printed for other clients, a browser still finds the page.
+    // A browser also finds the page at the address for other clients, which has no trailing slash.
     let address = format!("http://127.0.0.1:{}{}", console.port, console.path.trim_end_matches('/'));
     let response = console.send(Request::get(&address), "").await;
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
         assert!(!parts.headers.contains_key(name), "{name}");
     }
 
-    // As a list without options is asked for.
+    // A list without options has an empty body.
     console.send(console.request(Method::POST, "workflow-definitions"), "").await;
     let (parts, body) = console.upstream.last();
     assert_eq!((parts.headers.get("content-length").map(HeaderValue::as_bytes), body.len()), (Some(&b"0"[..]), 0));
@@ -265,7 +265,7 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
     for name in ["x-of-this-hop", "set-cookie"] {
         assert!(!answer.headers().contains_key(name), "{name}");
     }
-    // Should someone open an answer in the browser, nothing in it runs.
+    // A browser that opens an answer runs nothing in it.
     assert_eq!(answer.headers()["content-security-policy"], "default-src 'none'; sandbox");
     assert_eq!(text(answer).await, "short and stout");
 }

@@ -2,13 +2,13 @@
 
 const base = new URL('.', document.baseURI);
 
-/** What the page cannot know by itself: the endpoint behind it, and where CloudWatch Logs shows log groups. */
+/** Settings from the server: the endpoint behind the page, and the URL prefix of log groups in CloudWatch Logs. */
 export const settings = { endpoint: null, logs: null };
 
 /** The address at which any client reaches the API. */
 export const address = base.href.replace(/\/$/, '');
 
-/** An answer that is not a success, or none. `kind` tells what to do about it. */
+/** A failed or missing answer. `kind` decides what the page says about it. */
 export class ApiError extends Error {
   constructor(kind, message, details = {}) {
     super(message);
@@ -80,9 +80,9 @@ export async function readSettings() {
   Object.assign(settings, read);
 }
 
-/** CloudWatch Logs' address of a log group, where the endpoint is in AWS. */
+/** The CloudWatch Logs URL of a log group, or null if the endpoint is not in AWS. */
 export function logGroupUrl(name) {
-  // The console wants the name encoded twice, with $ for %.
+  // CloudWatch expects the name encoded twice, with $ instead of %.
   return settings.logs && settings.logs + encodeURIComponent(encodeURIComponent(name)).replaceAll('%', '$');
 }
 

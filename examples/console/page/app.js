@@ -1,4 +1,4 @@
-// Which view is shown, and how fresh it is.
+// Shows the view that the address names, and how fresh it is.
 
 import { readSettings, settings } from './api.js';
 import { DefinitionView } from './definition.js';
@@ -22,7 +22,7 @@ let view;
 let readAt;
 let failing;
 
-/** No definition has been chosen: shows the newest, or how to create one. */
+/** The view without a definition: shows the newest, or how to create one. */
 class Home {
   title = 'Definitions';
   hasContent = false;
@@ -43,10 +43,10 @@ class Home {
   }
 }
 
-/** The list beside is a courtesy: its errors are its own. */
+/** Refreshes the list of definitions, which shows its errors itself. */
 const listDefinitions = () => definitions.load(undefined, LIST_AGE).catch(() => {});
 
-/** Replaces what an area shows. Where that takes the focus away, it goes to `next`. */
+/** Replaces an area's content. If the focus was inside, it moves to `next`. */
 function replace(area, content, next) {
   const hadFocus = area !== document.activeElement && area.contains(document.activeElement);
   area.replaceChildren(...content);
@@ -97,7 +97,7 @@ function parse(hash) {
   try { return match ? match.slice(1).map((part) => part && decodeURIComponent(part)) : []; } catch { return []; }
 }
 
-/** Shows what the address names. Where nobody has followed a link, the focus stays at the top. */
+/** Shows the view that the address names, and focuses its heading unless the page has just been opened. */
 function route(keepFocus) {
   const [name, id] = parse(location.hash);
   view?.close();

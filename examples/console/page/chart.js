@@ -1,4 +1,4 @@
-// A picture of the last runs: one mark for each, in the order of their starts, as high as it took, shaped by its status.
+// A picture of the last runs: one mark per run, ordered by start, its height the duration, its shape the status.
 
 import { h, svg } from './dom.js';
 import { absolute, duration, elapsed, shape, statusClass, statusLabel } from './format.js';
@@ -9,7 +9,7 @@ const RIGHT = 14;
 const TOP = 16;
 const BOTTOM = 26;
 
-// Durations differ by orders of magnitude: the axis is logarithmic, with marks that people think in.
+// Durations differ by orders of magnitude: the axis is logarithmic, with ticks at familiar durations.
 const MARKS = [
   [100, '0.1 s'], [1000, '1 s'], [10_000, '10 s'], [60_000, '1 min'], [600_000, '10 min'], [3_600_000, '1 h'],
   [21_600_000, '6 h'], [86_400_000, '1 d'], [604_800_000, '7 d'], [2_592_000_000, '30 d'],
@@ -32,7 +32,7 @@ function summary(runs) {
   return `${runs.length} ${runs.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')}.${times}`;
 }
 
-/** A figure that `draw` brings up to date. */
+/** A figure that `draw` updates. */
 export class Chart {
   #runs = [];
   #drawing = svg('svg', { height: HEIGHT, role: 'img' });

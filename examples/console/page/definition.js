@@ -11,10 +11,10 @@ import { loading, state } from './states.js';
 
 const PAGE = 50;
 
-/** How long what is known about the definition itself stays fresh. */
+/** How long the definition itself stays fresh. */
 const DEFINITION_AGE = 30_000;
 
-/** A log group, as a link where CloudWatch Logs can show it. */
+/** A log group, linked to CloudWatch Logs if the endpoint is in AWS. */
 export function logGroup(name) {
   if (!name) return h('span', { class: 'muted' }, 'none');
   const url = logGroupUrl(name);
@@ -48,7 +48,7 @@ export class DefinitionView {
     this.content = h('div', {}, loading('the runs'));
     this.element = h('article', {},
       h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, name), this.status, this.delete), this.facts, this.content);
-    // Model and log group of a run cost a request: only for rows that are on the screen.
+    // A run's model and log group cost a request: read them only for rows on the screen.
     this.watcher = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) if (isIntersecting) this.#want(target);
     });
@@ -84,7 +84,7 @@ export class DefinitionView {
     try {
       definition = await api.getDefinition(this.name, signal);
     } catch (error) {
-      // Somebody may be allowed to see runs and not definitions.
+      // A caller may be allowed to read runs but not definitions.
       if (error.kind !== 'denied') throw error;
       definition = {};
     }
@@ -134,7 +134,7 @@ export class DefinitionView {
       row = { element, cells };
       this.#rows.set(id, row);
     }
-    // Again at each refresh: a row whose details were not read in time is still on the screen.
+    // Observe again: the row may still be on the screen without its details.
     if (!row.isComplete) { this.watcher.unobserve(row.element); this.watcher.observe(row.element); }
     if (row.status !== run.status) row.cells.status.replaceChildren(badge(row.status = run.status));
     showDuration(row.cells.duration, run);
@@ -177,7 +177,7 @@ export class DefinitionView {
   }
 
   #noMoreRuns() {
-    return state('This definition is being deleted', { text: 'It starts no runs any more. In a few minutes its name is free again.', kind: 'deleting' });
+    return state('This definition is being deleted', { text: 'It no longer starts runs. Its name is free again in a few minutes.', kind: 'deleting' });
   }
 
   #deleted() {

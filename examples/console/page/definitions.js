@@ -1,14 +1,14 @@
-// The list of definitions, beside everything else.
+// The list of definitions in the sidebar.
 
 import { api, createCommand } from './api.js';
 import { arrange, command, h, setText } from './dom.js';
 import { absolute, statusLabel } from './format.js';
 import { describe, loading, state } from './states.js';
 
-/** How a definition is addressed in the page. */
+/** The page's address of a definition. */
 export const definitionHash = (name) => `#/definitions/${encodeURIComponent(name)}`;
 
-/** How a run is addressed in the page. */
+/** The page's address of a run. */
 export const runHash = (name, id) => `${definitionHash(name)}/runs/${encodeURIComponent(id)}`;
 
 export class Definitions {
@@ -27,7 +27,7 @@ export class Definitions {
   /** The names, newest first; `undefined` until they have been read. */
   names;
 
-  /** Reads the list again if it is older than this. An error is shown in the list's place, and thrown. */
+  /** Reads the list again if it is older than `age`. Shows and throws errors. */
   async load(signal, age = 0) {
     if (Date.now() - this.#readAt < age) return;
     this.#readAt = Date.now();
@@ -41,7 +41,7 @@ export class Definitions {
       }
       this.#nextToken = token;
     } catch (error) {
-      // Again with the next refresh, which waits longer after each failure.
+      // Retry with the next refresh, which backs off.
       this.#readAt = 0;
       if (error.name === 'ApiError' && this.names === undefined) this.#refuse(error);
       throw error;
@@ -50,7 +50,7 @@ export class Definitions {
     this.#show(definitions);
   }
 
-  /** Marks a definition as the shown one. */
+  /** Marks a definition as the current one. */
   select(name) {
     this.selected = name;
     for (const [key, { link }] of this.#items) {

@@ -1,10 +1,10 @@
-// What a list of runs does not tell, model and log group, read once for each run that somebody looks at.
+// Reads what lists leave out, the model and the log group, once for each run on the screen.
 
 import { api } from './api.js';
 
 const AT_ONCE = 4;
 
-/** How long to leave a run alone that could not be read. */
+/** How long to wait before reading a run again after a failure. */
 const PAUSE = 30_000;
 
 export class Details {
@@ -15,12 +15,12 @@ export class Details {
   #notBefore = 0;
   #denied = false;
 
-  /** What is known of a run. */
+  /** The details of a run that has been read. */
   get(id) {
     return this.#known.get(id);
   }
 
-  /** Keeps what has been read elsewhere: neither model nor log group ever changes. */
+  /** Keeps the details of a run that another view has read: neither model nor log group ever changes. */
   keep(run) {
     this.#known.set(run.workflowRunId, { modelId: run.modelId, logGroupName: run.logGroupName });
   }
@@ -35,7 +35,7 @@ export class Details {
     }
   }
 
-  /** Forgets what nobody looks at any more. */
+  /** Drops the runs still waiting to be read. */
   forget() {
     this.#waiting.clear();
     this.#denied = false;
@@ -57,7 +57,7 @@ export class Details {
         this.#notBefore = Date.now() + Math.max(1, error.retryAfter) * 1000;
         this.#waiting.set(id, { name, callback });
       } else {
-        // One refusal stands for all: they are the same permission.
+        // All reads need the same permission: one refusal is enough.
         if (error.kind === 'denied') this.#denied = true;
         this.#failed.set(id, Date.now() + PAUSE);
         callback(null);

@@ -8,7 +8,7 @@ import { describe } from './states.js';
 const NAME = '[a-zA-Z0-9_\\-]{1,40}';
 const BUCKET = '[a-z0-9][a-z0-9.\\-]*[a-z0-9]';
 
-/** Shows a dialog and does what it asks for when it is confirmed. It stays open as long as that fails. */
+/** Shows a dialog and runs its action on confirmation. It closes when the action succeeds. */
 function ask({ title, content, action, danger, focus, run, fields = {} }) {
   const error = h('div', { class: 'error', role: 'alert' });
   const confirm = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, action);
@@ -48,11 +48,11 @@ function ask({ title, content, action, danger, focus, run, fields = {} }) {
   });
   document.body.append(dialog);
   dialog.showModal();
-  // A question that destroys something is answered with No by a careless Enter.
+  // A careless Enter must not delete anything.
   (focus ?? (danger ? cancel : confirm)).focus();
 }
 
-/** A labelled input with its hint and its complaint. */
+/** A labelled input with a hint and an error message. */
 function field(label, { hint, multiline, ...attributes }) {
   const id = `field-${label.toLowerCase().replaceAll(' ', '-')}`;
   const input = h(multiline ? 'textarea' : 'input', { id, autocomplete: 'off', spellcheck: 'false', 'aria-describedby': `${id}-hint ${id}-error`, ...attributes });
@@ -126,7 +126,7 @@ export function createDefinition(done) {
   const bucket = field('S3 bucket', { pattern: BUCKET, minlength: 3, maxlength: 63, hint: 'Optional. 3 to 63 lower-case letters, digits, dots and hyphens.' });
   const prefix = field('S3 key prefix', { maxlength: 100, hint: 'Optional.' });
   const more = h('details', {}, h('summary', {}, 'Export configuration'), bucket.element, prefix.element);
-  // The same token with the same content: a second try finds what a first one, whose answer was lost, has created.
+  // Retries with the same content keep the token: if the first answer was lost, the retry finds the definition.
   let token = crypto.randomUUID();
   let sent = '';
   ask({

@@ -22,12 +22,12 @@ export function svg(tag, properties, ...children) {
   return fill(document.createElementNS(SVG, tag), properties, children);
 }
 
-/** Replaces an element's text if it differs, so that screen readers and selections are left alone. */
+/** Sets an element's text only if it differs, to leave selections and screen readers alone. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Makes a list's children these, in this order, and moves only those that are out of place. */
+/** Gives a list these children in this order, and moves only those out of place. */
 export function arrange(parent, children) {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
@@ -36,7 +36,7 @@ export function arrange(parent, children) {
   });
 }
 
-/** Tells screen readers. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   const announcer = document.getElementById('announcer');
   announcer.textContent = '';
@@ -44,7 +44,7 @@ export function announce(text) {
   setTimeout(() => { announcer.textContent = text; }, 50);
 }
 
-/** A button that copies a text. */
+/** A button that copies text. */
 export function copyButton(text, what) {
   const button = h('button', { type: 'button', class: 'quiet small', 'aria-label': `Copy ${what}` }, 'Copy');
   button.addEventListener('click', async () => {

@@ -1,4 +1,4 @@
-// How times, durations and statuses look.
+// Formats times, durations and statuses.
 
 import { h, setText, svg } from './dom.js';
 
@@ -46,14 +46,14 @@ export function elapsed(run) {
   return (run.endedAt ? new Date(run.endedAt) : Date.now()) - new Date(run.startedAt);
 }
 
-/** A time: absolute, and relative as long as the page is open. */
+/** A time, absolute and relative; `tick` updates the latter. */
 export function time(iso) {
   const date = new Date(iso);
   return h('time', { datetime: iso, title: FULL.format(date) },
     h('span', { class: 'absolute' }, absolute(date)), ' ', h('span', { class: 'relative' }, relative(date)));
 }
 
-/** Brings relative times and the durations of running runs up to date. */
+/** Updates relative times and the durations of running runs. */
 export function tick(root) {
   for (const element of root.querySelectorAll('time .relative')) {
     setText(element, relative(new Date(element.parentElement.getAttribute('datetime'))));
@@ -63,7 +63,7 @@ export function tick(root) {
   }
 }
 
-/** Shows a run's duration in an element, which `tick` keeps going while the run is running. */
+/** Shows a run's duration in an element. `tick` updates it while the run is running. */
 export function showDuration(element, run) {
   setText(element, run.endedAt || run.status === 'RUNNING' ? duration(elapsed(run)) : '–');
   if (run.endedAt || run.status !== 'RUNNING') delete element.dataset.runningSince;
@@ -80,7 +80,7 @@ export function statusClass(status) {
   return `status-${LABELS[status] ? status.toLowerCase().replace('_', '-') : 'other'}`;
 }
 
-/** What tells a status without colour: a shape of its own, 16 by 16, around the origin. */
+/** A shape for each status, so that colour is not the only sign: 16 by 16, around the origin. */
 export function shape(status) {
   switch (status) {
     case 'RUNNING':

@@ -1,4 +1,4 @@
-// One loop that keeps the shown view up to date, rests while nobody looks and backs off when the API asks for it.
+// One loop that refreshes the current view, pauses while the tab is hidden and backs off when the API asks for it.
 
 const LONGEST = 60_000;
 
@@ -9,14 +9,14 @@ export class Refresher {
   #due = 0;
   #failures = 0;
 
-  /** `succeeded` and `failed` are told after each read; `failed` with the milliseconds until the next one. */
+  /** Calls `succeeded` or `failed` after each read, with the milliseconds until the next one. */
   constructor({ succeeded, failed }) {
     this.succeeded = succeeded;
     this.failed = failed;
     document.addEventListener('visibilitychange', () => this.#schedule(this.#due - Date.now()));
   }
 
-  /** Shows another view, and forgets what the last one waits for. */
+  /** Switches to another view and reads it. */
   start(view) {
     this.#view = view;
     this.#failures = 0;
@@ -41,7 +41,7 @@ export class Refresher {
       if (error.name !== 'ApiError') throw error;
       this.#failures += 1;
       const backoff = Math.min(LONGEST, 5000 * 2 ** (this.#failures - 1));
-      // Permissions do not come back within seconds.
+      // These do not change within seconds.
       wait = ['denied', 'missing', 'unknown', 'stale'].includes(error.kind) ? LONGEST : Math.max(backoff, error.retryAfter * 1000);
       this.failed(view, error, wait);
     }

@@ -1,9 +1,9 @@
-// What the page says when there is nothing to show, and why.
+// Empty, loading and failed states: each says what happened and what to do.
 
 import { settings } from './api.js';
 import { h } from './dom.js';
 
-/** The resource that a policy must allow for a request, where the endpoint tells the API. */
+/** The resource that a policy must allow for a request, if the endpoint names the API. */
 function resource({ method, path }) {
   const match = /^https:\/\/([^.]+)\.execute-api\.([^.]+)\.[^/]+(\/.*)?$/.exec(settings.endpoint ?? '');
   if (!match) return null;
@@ -21,25 +21,25 @@ export function describe(error) {
     case 'gone':
       return {
         title: `The ${program} does not answer`,
-        text: 'It has ended, or this machine was asleep. Start it again:',
+        text: 'It may have ended. Start it again:',
         code: settings.endpoint ? `cargo run --example console -- ${settings.endpoint}` : 'cargo run --example local',
       };
     case 'stale':
-      return { title: 'This address is no longer valid', text: 'The console has been started again, with a new address. Open the one that it has printed.' };
+      return { title: 'This address is no longer valid', text: 'The console was restarted and has a new address. Open the one it printed.' };
     case 'offline':
-      return { title: 'The API cannot be reached', text: 'The network is down, or the endpoint is wrong:', code: error.message };
+      return { title: 'The API cannot be reached', text: 'Check the network and the endpoint:', code: error.message };
     case 'credentials':
       return { title: 'There are no AWS credentials', text: 'Sign in where the console runs (aws sso login, aws configure), then try again. No restart is needed.', code: error.message };
     case 'denied':
       return {
         title: 'You are not allowed to do this',
         text: resource(error)
-          ? `IAM refuses it. The console acts with your own permissions; this one is execute-api:Invoke on ${resource(error)}. The answer was:`
-          : 'The console acts with your own permissions, and these do not suffice. The answer was:',
+          ? `The console acts with your own permissions. This request needs execute-api:Invoke on ${resource(error)}. The API answered:`
+          : 'The console acts with your own permissions, which do not allow this. The API answered:',
         code: error.message,
       };
     case 'throttled':
-      return { title: 'The API asks to slow down', text: 'Too many requests reach it just now. The page waits, and tries again.' };
+      return { title: 'The API is throttling requests', text: 'It gets too many of them right now. The page waits and retries.' };
     case 'missing':
       return { title: `This ${THINGS[error.resourceType] ?? 'resource'} does not exist`, text: 'It has been deleted, or never existed.' };
     case 'unknown':
@@ -47,7 +47,7 @@ export function describe(error) {
     default:
       return {
         title: 'The API has failed',
-        text: error.requestId ? `The log of the function has the cause, under the request id ${error.requestId}.` : 'The answer was:',
+        text: error.requestId ? `The log of the function has the cause, under the request id ${error.requestId}.` : 'It answered:',
         code: error.requestId ? undefined : error.message,
       };
   }
@@ -68,17 +68,17 @@ export function problem(error, retry) {
   return state(title, { text, code, kind: error.kind, actions: [again, home] });
 }
 
-/** A bar over content that is no longer fresh. */
+/** A bar above stale content. */
 export function notice(error, since, wait, retry) {
   const { title, text } = describe(error);
   const seconds = h('span', { 'data-next': String(Date.now() + wait) }, `${Math.ceil(wait / 1000)} s`);
   return h('div', { class: `notice ${error.kind}`, 'data-notice': error.kind },
     h('p', {}, h('strong', {}, title), ' ', { throttled: text, denied: error.message }[error.kind] ?? '',
-      h('span', { class: 'muted' }, since ? ` Shown: as of ${since}. ` : ' ', 'Next try in ', seconds, '.')),
+      h('span', { class: 'muted' }, since ? ` Showing data from ${since}. ` : ' ', 'Next try in ', seconds, '.')),
     h('button', { type: 'button', onclick: retry }, 'Try now'));
 }
 
-/** Grey lines where content will be. */
+/** Placeholder lines for content that is loading. */
 export function loading(what, lines = 6) {
   return h('div', { class: 'skeleton', 'data-state': 'loading', role: 'status' },
     h('span', { class: 'visually-hidden' }, `Loading ${what}`), Array.from({ length: lines }, () => h('i', {})));
