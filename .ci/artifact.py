@@ -2,7 +2,7 @@
 """Starts the artifact that is deployed. Sample events, boto3 and the AWS CLI must get the documented answers, and the
 function must trust AWS over TLS if and only if it trusts the certificate.
 
-usage: artifact.py BOOTSTRAP LOCAL
+usage: artifact.py BOOTSTRAP LOCAL NOVA_ACT_PYTHON
 
 BOOTSTRAP is the function, LOCAL the example server, whose embedded DynamoDB and CloudWatch Logs the function uses.
 cargo-lambda's emulator stands for Lambda and its gateway.
@@ -23,7 +23,7 @@ import boto3
 import botocore.config
 import trustme
 
-BOOTSTRAP, LOCAL = sys.argv[1:]
+BOOTSTRAP, LOCAL, NOVA_ACT_PYTHON = sys.argv[1:]
 TOKEN = "0b9c8d7e-6f5a-4b3c-8d2e-1f0a9b8c7d6f"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
                "NO_PROXY": "localhost,127.0.0.1"}
@@ -179,6 +179,7 @@ def main():
             invalid = {"reason": "FieldValidationFailed", "fieldList": [length]}
             check_raises(port, "ValidationException", 400, invalid, modelId="m" * 101)
             check_every_operation(port)
+            subprocess.run([NOVA_ACT_PYTHON, ".ci/nova_act_sdk.py", f"http://127.0.0.1:{port}"], check=True)
             check_cli(port, "--workflow-definition-name", "demo", expect='"status": "RUNNING"')
             check_cli(port, "--workflow-definition-name", "nope", expect=r"\(ResourceNotFoundException\)")
 
