@@ -100,7 +100,7 @@ fn create(make: fn(&str, &str, &str, &str) -> Value) -> Value {
 }
 
 /// With a custom domain, the `path` of a REST event depends on the mapping; `resource` never does. Seen on AWS by the
-/// authors of LocalStack (pull request 12296).
+/// authors of `LocalStack` (pull request 12296).
 #[tokio::test]
 async fn the_path_of_a_rest_event_does_not_matter_where_the_gateway_has_matched_a_resource() {
     let app = TestApp::start().await;
