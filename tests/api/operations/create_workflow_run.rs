@@ -7,11 +7,8 @@ use serde_json::json;
 
 use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::events::runs;
-use crate::support::{Item, TOKEN, TestApp, body};
-
-fn text<'a>(item: &'a Item, attribute: &str) -> &'a str {
-    item[attribute].as_s().unwrap()
-}
+use crate::support::table::text;
+use crate::support::{TOKEN, TestApp, body};
 
 #[tokio::test]
 async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {

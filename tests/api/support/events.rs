@@ -42,6 +42,19 @@ pub fn http(account_id: &str, method: &str, uri: &str, body: &str) -> Value {
     })
 }
 
+/// The path of all definitions.
+pub const DEFINITIONS: &str = "/workflow-definitions";
+
+/// The path of a definition.
+pub fn definition(name: &str) -> String {
+    format!("{DEFINITIONS}/{name}")
+}
+
+/// The path of a run.
+pub fn run(definition: &str, id: &str) -> String {
+    format!("{}/{id}", runs(definition))
+}
+
 /// The path of a definition's runs.
 pub fn runs(definition: &str) -> String {
     format!("/workflow-definitions/{definition}/workflow-runs")

@@ -1,24 +1,23 @@
 //! What every test starts with: a server of its own, services of its own, and a look behind the scenes.
 
+pub mod answer;
+pub mod clock;
 pub mod events;
+mod spy;
+pub mod table;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_novaact::config::Credentials;
 use aws_sdk_novaact::operation::create_workflow_run::builders::CreateWorkflowRunFluentBuilder;
 use aws_sdk_novaact::types::ClientInfo;
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use axum::middleware::from_fn_with_state;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
@@ -27,11 +26,14 @@ use workflow_runs::{App, Config, Sources};
 
 use crate::embedded::{self, Embedded};
 use crate::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+pub use answer::Answer;
+pub use clock::Clock;
+use events::{DEFINITIONS, definition, run, runs};
+pub use spy::Fault;
+use spy::{Spy, observe};
 
 /// A client token.
 pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
-
-pub type Item = HashMap<String, AttributeValue>;
 
 /// A server, as one environment of the function behind one gateway, and the services it uses.
 pub struct TestApp {
@@ -43,41 +45,19 @@ pub struct TestApp {
     pub services: Config,
     /// The services, as the function sees them.
     pub spied: Config,
+    sources: Sources,
     spy: Spy,
-}
-
-/// Stands between the function and the services: notes every call, and breaks some.
-#[derive(Clone, Default)]
-struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>, Arc<AtomicUsize>);
-
-/// What happens to the next `times` calls of an operation.
-struct Plan {
-    operation: &'static str,
-    key: &'static str,
-    times: usize,
-    fault: Fault,
-}
-
-#[derive(Clone, Copy)]
-pub enum Fault {
-    /// The service answers with this status and error code.
-    Error(u16, &'static str),
-    /// The connection breaks before the service has seen the call.
-    Cut,
-    /// The service has done what it was asked for, and the answer is lost.
-    Lost,
-    /// No answer comes.
-    Hang,
-    /// The service begins when so many calls wait for it, and until then none is answered.
-    Gather(usize),
-    /// `BatchGetItem` leaves all keys unprocessed.
-    Unprocessed,
 }
 
 impl TestApp {
     /// A server with a definition `demo` in [`LOCAL_ACCOUNT`] and [`SAMPLE_ACCOUNT`].
     pub async fn start() -> Self {
         Self::start_with(Sources::default(), |config| config).await
+    }
+
+    /// A server whose time is this clock's.
+    pub async fn start_at(clock: &Clock) -> Self {
+        Self::start_with(clock.sources(), |config| config).await
     }
 
     /// A server with other sources, and another configuration.
@@ -90,9 +70,9 @@ impl TestApp {
         let mut spied = configure(embedded::config(&serve(router).await));
         spied.aws = spied.aws.into_builder().region(own_region()).build();
 
-        let app = Arc::new(App::new(spied.clone(), sources, |_| ()));
+        let app = Arc::new(App::new(spied.clone(), sources.clone(), |_| ()));
         let url = serve(gateway::router(Arc::clone(&app), LOCAL_ACCOUNT)).await;
-        let app = Self { url, app, services, spied, spy };
+        let app = Self { url, app, services, spied, sources, spy };
         for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
             app.define(account_id, "demo").await;
         }
@@ -102,9 +82,16 @@ impl TestApp {
 
     /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
     pub async fn other_environment(&self, account_id: &'static str) -> Self {
-        let app = Arc::new(App::new(self.spied.clone(), Sources::default(), |_| ()));
+        self.reconfigured(account_id, |config| config).await
+    }
+
+    /// Another environment, with another configuration.
+    pub async fn reconfigured(&self, account_id: &'static str, configure: impl FnOnce(Config) -> Config) -> Self {
+        let (services, spied) = (self.services.clone(), configure(self.spied.clone()));
+        let (sources, spy) = (self.sources.clone(), self.spy.clone());
+        let app = Arc::new(App::new(spied.clone(), sources.clone(), |_| ()));
         let url = serve(gateway::router(Arc::clone(&app), account_id)).await;
-        Self { url, app, services: self.services.clone(), spy: self.spy.clone(), spied: self.spied.clone() }
+        Self { url, app, services, spied, sources, spy }
     }
 
     /// The real client's smallest request. The client adds a random client token.
@@ -114,16 +101,33 @@ impl TestApp {
 
     /// Creates a definition through the API.
     pub async fn define(&self, account_id: &str, name: &str) {
-        let event = events::rest(account_id, "PUT", "/workflow-definitions", &json!({"name": name}).to_string());
-        let response = self.invoke(&event).await;
-        assert_eq!(response["statusCode"], 201, "{response}");
+        let answer = self.call(account_id, "PUT", DEFINITIONS, json!({"name": name})).await;
+        answer.assert_success(201, &json!({"status": "ACTIVE"}));
     }
 
     /// Deletes a definition through the API.
     pub async fn delete_definition(&self, account_id: &str, name: &str) {
-        let event = events::rest(account_id, "DELETE", &format!("/workflow-definitions/{name}"), "");
-        let response = self.invoke(&event).await;
-        assert_eq!(response["statusCode"], 202, "{response}");
+        let answer = self.call(account_id, "DELETE", &definition(name), Value::Null).await;
+        answer.assert_success(202, &json!({"status": "DELETING"}));
+    }
+
+    /// Starts a run of one of [`LOCAL_ACCOUNT`]'s definitions through the API; its id.
+    pub async fn start_run(&self, definition: &str) -> String {
+        let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}});
+        let answer = self.call(LOCAL_ACCOUNT, "PUT", &runs(definition), body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["workflowRunId"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends a run of one of [`LOCAL_ACCOUNT`]'s definitions through the API.
+    pub async fn end_run(&self, definition: &str, id: &str, status: &str) -> Answer {
+        self.call(LOCAL_ACCOUNT, "PUT", &run(definition, id), json!({"status": status})).await
+    }
+
+    /// A request of this account, as a REST API hands it over; `null` is no body.
+    pub async fn call(&self, account_id: &str, method: &str, uri: &str, body: Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        Answer::of_proxy_response(&self.invoke(&events::rest(account_id, method, uri, &body)).await)
     }
 
     /// The real client, which sends each request once.
@@ -152,55 +156,22 @@ impl TestApp {
 
     /// Breaks calls to come.
     pub fn fail(&self, operation: &'static str, times: usize, fault: Fault) {
-        self.fail_item(operation, "", times, fault);
+        self.spy.fail(operation, "", times, fault);
     }
 
-    /// Breaks calls to come that write an item whose key begins with this.
+    /// Breaks calls to come that read or write the item whose key begins with this.
     pub fn fail_item(&self, operation: &'static str, key: &'static str, times: usize, fault: Fault) {
-        self.spy.0.lock().unwrap().1.push(Plan { operation, key, times, fault });
+        self.spy.fail(operation, key, times, fault);
     }
 
     /// Breaks no more calls.
     pub fn heal(&self) {
-        self.spy.0.lock().unwrap().1.clear();
+        self.spy.heal();
     }
 
     /// The AWS calls since it was last asked.
     pub fn calls(&self) -> Vec<String> {
-        std::mem::take(&mut self.spy.0.lock().unwrap().0)
-    }
-
-    /// The table's items whose key begins with this.
-    pub async fn items(&self, prefix: &str) -> Vec<Item> {
-        let scan = aws_sdk_dynamodb::Client::new(&self.services.aws).scan().table_name(&self.services.table_name);
-        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
-        items.into_iter().filter(|item| item["pk"].as_s().unwrap().starts_with(prefix)).collect()
-    }
-
-    /// The `definitionId` of a definition.
-    pub async fn definition_id(&self, account_id: &str, name: &str) -> String {
-        let items = self.items(&format!("definition/{account_id}/{name}")).await;
-        items[0]["definitionId"].as_s().unwrap().clone()
-    }
-
-    /// Writes an item, behind the function's back.
-    pub async fn put_item(&self, item: Item) {
-        let put = aws_sdk_dynamodb::Client::new(&self.services.aws).put_item().table_name(&self.services.table_name);
-        put.set_item(Some(item)).send().await.unwrap();
-    }
-
-    /// The names of the log groups that exist.
-    pub async fn log_groups(&self) -> Vec<String> {
-        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.services.aws);
-        let groups = logs.describe_log_groups().send().await.unwrap().log_groups.unwrap_or_default();
-        groups.into_iter().filter_map(|group| group.log_group_name).collect()
-    }
-
-    /// Asserts that no run, no memory of a log group and no log group exist.
-    pub async fn assert_nothing_left_behind(&self) {
-        assert_eq!(self.items("run/").await, []);
-        assert_eq!(self.items("log-group/").await, []);
-        assert_eq!(self.log_groups().await, Vec::<String>::new());
+        self.spy.calls()
     }
 }
 
@@ -223,40 +194,6 @@ pub fn create(client: &aws_sdk_novaact::Client, definition: &str) -> CreateWorkf
         .workflow_definition_name(definition)
         .model_id("nova-act-latest")
         .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
-}
-
-/// An HTTP answer.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Value,
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// Asserts all that a documented error consists of, but for its message.
-    #[track_caller]
-    pub fn assert_error(&self, status: u16, name: &str, members: Value) {
-        assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(self.header("x-amzn-errortype"), Some(name));
-        assert_eq!(self.header("content-type"), Some("application/json"));
-        assert!(self.header("x-amzn-requestid").is_some_and(|id| !id.is_empty()));
-        let mut body = self.body.clone();
-        let message = body.as_object_mut().unwrap().remove("message").unwrap();
-        assert!(message.as_str().is_some_and(|message| !message.is_empty()));
-        let mut expected = members;
-        expected["__type"] = name.into();
-        assert_eq!(body, expected);
-    }
-
-    /// The names of the fields that failed.
-    pub fn failed_fields(&self) -> Vec<&str> {
-        self.body["fieldList"].as_array().unwrap().iter().map(|field| field["name"].as_str().unwrap()).collect()
-    }
 }
 
 /// A body that is right, with a client token and a log group.
@@ -282,53 +219,4 @@ pub async fn serve(router: Router) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
-}
-
-async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Response {
-    let target = request.headers()["x-amz-target"].to_str().unwrap();
-    let operation = target.rsplit('.').next().unwrap().to_owned();
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
-    let json: Value = serde_json::from_slice(&body).unwrap();
-    let request = Request::from_parts(parts, body.into());
-    let key = json["Item"]["pk"]["S"].as_str().unwrap_or_default();
-    let fault = {
-        let (calls, plans) = &mut *spy.0.lock().unwrap();
-        let planned = |plan: &&mut Plan| plan.operation == operation && plan.times > 0 && key.starts_with(plan.key);
-        let fault = plans.iter_mut().find(planned).map(|plan| {
-            plan.times -= 1;
-            plan.fault
-        });
-        calls.push(operation);
-        fault
-    };
-    match fault {
-        None => next.run(request).await,
-        Some(Fault::Error(status, code)) => {
-            let body = json!({"__type": code, "message": "injected"}).to_string();
-            (StatusCode::from_u16(status).unwrap(), body).into_response()
-        }
-        Some(Fault::Cut) => broken(),
-        Some(Fault::Lost) => {
-            next.run(request).await;
-            broken()
-        }
-        Some(Fault::Hang) => std::future::pending().await,
-        Some(Fault::Gather(calls)) => {
-            spy.1.fetch_add(1, Ordering::Relaxed);
-            while spy.1.load(Ordering::Relaxed) < calls {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            next.run(request).await
-        }
-        Some(Fault::Unprocessed) => {
-            json!({"Responses": {}, "UnprocessedKeys": json["RequestItems"]}).to_string().into_response()
-        }
-    }
-}
-
-/// An answer that ends before its promised length.
-fn broken() -> Response {
-    let end = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken")) });
-    Response::builder().header("content-length", "2").body(Body::from_stream(end)).unwrap()
 }

@@ -1,0 +1,109 @@
+//! Stands between the function and the services.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// Notes every call, and breaks some.
+#[derive(Clone, Default)]
+pub struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>, Arc<AtomicUsize>);
+
+/// What happens to the next `times` calls of an operation.
+struct Plan {
+    operation: &'static str,
+    key: &'static str,
+    times: usize,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy)]
+pub enum Fault {
+    /// None: the next plan is for calls after these.
+    Pass,
+    /// The service answers with this status and error code.
+    Error(u16, &'static str),
+    /// The connection breaks before the service has seen the call.
+    Cut,
+    /// The service has done what it was asked for, and the answer is lost.
+    Lost,
+    /// No answer comes.
+    Hang,
+    /// The service begins when so many calls wait for it, and until then none is answered.
+    Gather(usize),
+    /// `BatchGetItem` leaves all keys unprocessed.
+    Unprocessed,
+}
+
+impl Spy {
+    /// Breaks calls to come that read or write the item whose key begins with this.
+    pub fn fail(&self, operation: &'static str, key: &'static str, times: usize, fault: Fault) {
+        self.0.lock().unwrap().1.push(Plan { operation, key, times, fault });
+    }
+
+    /// Breaks no more calls.
+    pub fn heal(&self) {
+        self.0.lock().unwrap().1.clear();
+    }
+
+    /// The AWS calls since it was last asked.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().0)
+    }
+}
+
+/// The middleware in front of the services.
+pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Response {
+    let target = request.headers()["x-amz-target"].to_str().unwrap();
+    let operation = target.rsplit('.').next().unwrap().to_owned();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let json: Value = serde_json::from_slice(&body).unwrap();
+    let request = Request::from_parts(parts, body.into());
+    let key = json["Item"]["pk"]["S"].as_str().or(json["Key"]["pk"]["S"].as_str()).unwrap_or_default();
+    let fault = {
+        let (calls, plans) = &mut *spy.0.lock().unwrap();
+        let planned = |plan: &&mut Plan| plan.operation == operation && plan.times > 0 && key.starts_with(plan.key);
+        let fault = plans.iter_mut().find(planned).map(|plan| {
+            plan.times -= 1;
+            plan.fault
+        });
+        calls.push(operation);
+        fault
+    };
+    match fault {
+        None | Some(Fault::Pass) => next.run(request).await,
+        Some(Fault::Error(status, code)) => {
+            let body = json!({"__type": code, "message": "injected"}).to_string();
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
+        Some(Fault::Cut) => broken(),
+        Some(Fault::Lost) => {
+            next.run(request).await;
+            broken()
+        }
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Gather(calls)) => {
+            spy.1.fetch_add(1, Ordering::Relaxed);
+            while spy.1.load(Ordering::Relaxed) < calls {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            next.run(request).await
+        }
+        Some(Fault::Unprocessed) => {
+            json!({"Responses": {}, "UnprocessedKeys": json["RequestItems"]}).to_string().into_response()
+        }
+    }
+}
+
+/// An answer that ends before its promised length.
+fn broken() -> Response {
+    let end = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken")) });
+    Response::builder().header("content-length", "2").body(Body::from_stream(end)).unwrap()
+}
