@@ -7,11 +7,14 @@ mod embedded;
 #[path = "../../examples/local/gateway.rs"]
 mod gateway;
 
-mod any_event;
+mod accounts;
+mod aws_calls;
 mod bodies;
+mod check_order;
 mod constraints;
 mod events;
 mod failures;
+mod generations;
 mod headers;
 mod idempotency;
 mod lambda;
@@ -19,6 +22,10 @@ mod layout;
 mod load;
 mod logs;
 mod operations;
+mod pages;
+mod random_events;
+mod retention;
+mod run_timeout;
 mod simulation;
 mod support;
 mod template;

@@ -1,0 +1,270 @@
+//! Events drawn at random, from all that an API Gateway can send.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Value, json};
+use workflow_runs::operations::OPERATIONS;
+
+use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::support::events::runs;
+use crate::support::{Clock, TOKEN, TestApp, body};
+
+/// Text that survives HTTP: no control characters, but any others.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~]{0,30}", r"\PC{0,30}"]
+}
+
+/// A method and a resource: mostly those of an operation.
+fn route() -> impl Strategy<Value = (String, String)> {
+    let operations: Vec<_> =
+        OPERATIONS.iter().map(|operation| (operation.method.to_string(), operation.path.to_owned())).collect();
+    let resources: Vec<_> = OPERATIONS.iter().map(|operation| operation.path.to_owned()).chain(["/".into()]).collect();
+    let methods = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "PURGE"].map(str::to_owned).to_vec();
+    prop_oneof![8 => select(operations), 1 => (select(methods), select(resources))]
+}
+
+/// The value of a path parameter: mostly this one.
+fn parameter(right: &'static str) -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => Just(right.to_owned()),
+        1 => Just("00000000-0000-0000-0000-000000000000".to_owned()),
+        1 => text().prop_map(|text| text.replace('/', "")),
+        1 => "(%[0-9a-fA-F]{2}){1,8}",
+    ]
+}
+
+/// Bodies of every operation, with every member.
+fn right_body() -> impl Strategy<Value = String> {
+    let definition = ("[a-z]{6}", ".{1,20}").prop_map(|(name, description)| {
+        let export = json!({"s3BucketName": "exports", "s3KeyPrefix": "runs"});
+        json!({"name": name, "description": description, "exportConfig": export, "clientToken": TOKEN}).to_string()
+    });
+    prop_oneof![
+        Just(body(TOKEN, "/workflow-runs/demo").to_string()),
+        definition,
+        Just(json!({"name": "demo"}).to_string()),
+        select(vec!["RUNNING", "SUCCEEDED", "FAILED", "DELETING"]).prop_map(|s| json!({"status": s}).to_string()),
+        select(vec!["Ascending", "Descending"]).prop_map(|order| json!({"sortOrder": order}).to_string()),
+        Just("{}".to_owned()),
+    ]
+}
+
+/// The body of an event, and whether it is base64-encoded.
+fn event_body() -> impl Strategy<Value = (Value, bool)> {
+    let changed = (right_body(), any::<prop::sample::Index>(), any::<char>()).prop_map(|(right, at, other)| {
+        let mut characters: Vec<char> = right.chars().collect();
+        let at = at.index(characters.len());
+        characters[at] = other;
+        (json!(characters.into_iter().collect::<String>()), false)
+    });
+    prop_oneof![
+        1 => Just((Value::Null, false)),
+        1 => Just((Value::Null, true)),
+        1 => any::<String>().prop_map(|text| (json!(text), false)),
+        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| (json!(BASE64_STANDARD.encode(bytes)), true)),
+        8 => right_body().prop_map(|right| (json!(right), false)),
+        1 => right_body().prop_map(|right| (json!(BASE64_STANDARD.encode(right)), true)),
+        2 => changed,
+    ]
+}
+
+fn headers() -> impl Strategy<Value = Map<String, Value>> {
+    let name = prop_oneof![
+        "[a-z-]{1,12}",
+        select(vec!["Host", "X-Forwarded-Proto", "Content-Type", "Cookie", "x-amzn-trace-id"]).prop_map(str::to_owned),
+    ];
+    prop::collection::btree_map(name, text(), 0..5)
+        .prop_map(|map| map.into_iter().map(|(name, value)| (name, json!(value))).collect())
+}
+
+/// The parameters of a query string with their values: none, repeated ones, the largest that a gateway lets through.
+fn query() -> impl Strategy<Value = Vec<(String, Vec<String>)>> {
+    let name = prop_oneof![3 => Just("maxResults".to_owned()), 2 => Just("nextToken".to_owned()), 1 => text()];
+    let value = prop_oneof![
+        4 => (0..102_u8).prop_map(|number| number.to_string()),
+        2 => text(),
+        1 => select(vec!["a", "%", " ", "\u{e9}"]).prop_map(|character| character.repeat(8_000 / character.len())),
+    ];
+    let parameter = (name, prop::collection::vec(value, 1..3));
+    prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(parameter, 0..3)]
+}
+
+/// Who has signed the request: mostly an account.
+fn authorizer() -> impl Strategy<Value = (Value, Value)> {
+    let account = |id: &str| (json!({"accountId": id, "sourceIp": "192.0.2.1"}), json!({"iam": {"accountId": id}}));
+    let nobody = json!({"accountId": null, "sourceIp": "192.0.2.1"});
+    prop_oneof![
+        12 => Just(account(LOCAL_ACCOUNT)),
+        1 => Just(account(SAMPLE_ACCOUNT)),
+        1 => Just(account("")),
+        1 => Just((nobody.clone(), Value::Null)),
+        1 => Just((nobody.clone(), json!({}))),
+        1 => Just((nobody.clone(), json!({"iam": null}))),
+        1 => Just((nobody.clone(), json!({"jwt": {"claims": {"sub": "1"}, "scopes": null}}))),
+        1 => Just((json!({}), json!({"lambda": {"number": 1, "text": "a", "nothing": null}}))),
+        1 => Just((json!({}), json!({"lambda": null}))),
+    ]
+}
+
+/// How the gateway has come to invoke the function.
+#[derive(Clone, Copy, Debug)]
+enum Matched {
+    Resource,
+    Greedy,
+    Default,
+}
+
+fn nullable<S: Strategy<Value = T>, T: Into<Value>>(value: S) -> impl Strategy<Value = Value> {
+    prop_oneof![1 => Just(Value::Null), 4 => value.prop_map(Into::into)]
+}
+
+/// Members that some events have as `null` and others lack.
+const OPTIONAL: [&str; 14] = [
+    "/headers",
+    "/multiValueHeaders",
+    "/queryStringParameters",
+    "/multiValueQueryStringParameters",
+    "/pathParameters",
+    "/stageVariables",
+    "/body",
+    "/cookies",
+    "/rawQueryString",
+    "/requestContext/accountId",
+    "/requestContext/domainName",
+    "/requestContext/authorizer",
+    "/requestContext/stage",
+    "/requestContext/requestId",
+];
+
+/// Makes a member `null`, or takes it away.
+fn without(event: &mut Value, pointer: &str, is_null: bool) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let Some(parent) = event.pointer_mut(parent).and_then(Value::as_object_mut) else { return };
+    if is_null && parent.contains_key(name) {
+        parent.insert(name.to_owned(), Value::Null);
+    } else {
+        parent.remove(name);
+    }
+}
+
+prop_compose! {
+    fn event()(
+        is_rest in any::<bool>(),
+        (method, resource) in route(),
+        matched in prop_oneof![4 => Just(Matched::Resource), 1 => Just(Matched::Greedy), 1 => Just(Matched::Default)],
+        (name, id) in (parameter("demo"), parameter("RUN")),
+        (query, query_string) in (query(), text()),
+        headers in headers(),
+        (body, is_base64_encoded) in event_body(),
+        (identity, authorizer) in authorizer(),
+        stage in select(vec!["prod", "$default", "workflow-definitions"]),
+        (request_id, domain_name) in (nullable(text()), nullable(text())),
+        left_out in prop::collection::vec((select(OPTIONAL.to_vec()), any::<bool>()), 0..3),
+    ) -> Value {
+        // What is deleted is something else than what the other operations look for.
+        let (name, id) = match (method.as_str(), name.as_str(), id.as_str()) {
+            ("DELETE", "demo", _) if !resource.ends_with("{workflowRunId}") => ("doomed".to_owned(), id),
+            ("DELETE", _, "RUN") => (name, "DOOMED".to_owned()),
+            _ => (name, id),
+        };
+        let path = resource.replace("{workflowDefinitionName}", &name).replace("{workflowRunId}", &id);
+        let (route, parameters) = match matched {
+            Matched::Resource => (resource, json!({"workflowDefinitionName": name, "workflowRunId": id})),
+            Matched::Greedy => ("/{proxy+}".to_owned(), json!({"proxy": path.trim_start_matches('/')})),
+            Matched::Default => ("$default".to_owned(), Value::Null),
+        };
+        let query_of = |value: &dyn Fn(&[String]) -> Value| -> Map<String, Value> {
+            query.iter().map(|(name, values)| (name.clone(), value(values))).collect()
+        };
+        let mut context = json!({
+            "accountId": "999999999999", "apiId": "a", "domainName": domain_name, "requestId": request_id, "stage": stage,
+        });
+        let mut event = if is_rest {
+            (context["httpMethod"], context["identity"]) = (json!(method), identity);
+            context["resourcePath"] = json!(route);
+            let lists = |map: &Map<String, Value>| -> Map<String, Value> {
+                map.iter().map(|(name, value)| (name.clone(), json!([value, value]))).collect()
+            };
+            json!({
+                "resource": route, "path": path, "httpMethod": method,
+                "multiValueHeaders": lists(&headers), "headers": headers,
+                "multiValueQueryStringParameters": query_of(&|values| json!(values)),
+                "queryStringParameters": query_of(&|values| json!(values.last())),
+                "pathParameters": parameters, "stageVariables": null,
+                "requestContext": context, "body": body, "isBase64Encoded": is_base64_encoded,
+            })
+        } else {
+            context["http"] = json!({"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"});
+            let route_key = if route == "$default" { route } else { format!("{method} {route}") };
+            (context["authorizer"], context["routeKey"]) = (authorizer, json!(route_key));
+            let raw_path = if stage == "$default" { path } else { format!("/{stage}{path}") };
+            json!({
+                "version": "2.0", "routeKey": route_key, "rawPath": raw_path, "rawQueryString": query_string,
+                "cookies": [query_string], "headers": headers,
+                "queryStringParameters": query_of(&|values| json!(values.join(","))), "pathParameters": parameters,
+                "requestContext": context, "body": body, "isBase64Encoded": is_base64_encoded,
+            })
+        };
+        for (pointer, is_null) in left_out {
+            without(&mut event, pointer, is_null);
+        }
+        event
+    }
+}
+
+/// The documented answers: the status, and the error's name.
+const DOCUMENTED: [(u64, &str); 8] = [
+    (200, ""),
+    (201, ""),
+    (202, ""),
+    (400, "ValidationException"),
+    (403, "AccessDeniedException"),
+    (404, "ResourceNotFoundException"),
+    (404, "UnknownOperationException"),
+    (409, "ConflictException"),
+];
+
+#[test]
+fn every_event_that_a_gateway_can_send_gets_a_documented_answer() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let app = runtime.block_on(TestApp::start_at(&Clock::new()));
+    let (run, doomed) = runtime.block_on(async {
+        app.define(LOCAL_ACCOUNT, "doomed").await;
+        let run = app.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body(TOKEN, "/workflow-runs/demo")).await;
+        (run.body["workflowRunId"].as_str().unwrap().to_owned(), app.start_run("demo").await)
+    });
+    let seen = RefCell::new(BTreeSet::new());
+    let mut runner = TestRunner::new(Config { cases: 1_500, failure_persistence: None, ..Config::default() });
+    let ended = runner.run(&event(), |event| {
+        let event = event.to_string().replace("RUN\"", &format!("{run}\"")).replace("DOOMED", &doomed);
+        let event: Value = serde_json::from_str(&event).unwrap();
+        let response = runtime.block_on(app.invoke(&event));
+        let header = |name: &str| {
+            let value = &response["headers"][name];
+            value.as_str().or(response["multiValueHeaders"][name][0].as_str()).unwrap_or_default().to_owned()
+        };
+        let status = response["statusCode"].as_u64().unwrap();
+        let error_type = header("x-amzn-errortype");
+        let documented = DOCUMENTED.into_iter().find(|answer| *answer == (status, &error_type));
+        prop_assert!(documented.is_some(), "{}", response);
+        seen.borrow_mut().extend(documented);
+        prop_assert_eq!(header("content-type"), "application/json");
+        prop_assert!(!header("x-amzn-requestid").is_empty());
+        let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+        if error_type.is_empty() {
+            prop_assert!(body.is_object() && body.get("__type").is_none());
+        } else {
+            prop_assert_eq!(&body["__type"], &json!(error_type));
+            prop_assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()));
+        }
+        Ok(())
+    });
+    ended.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(seen.into_inner(), DOCUMENTED.into());
+}
