@@ -1,15 +1,21 @@
 //! Requests drawn at random, judged by the documented patterns.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
+use proptest::test_runner::{Config, TestRunner};
 use regex::Regex;
 use serde_json::{Value, json};
 use workflow_runs::error::ApiError;
 use workflow_runs::model::{ClientToken, LogGroupName, SdkVersion};
 use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
+
+use crate::gateway::LOCAL_ACCOUNT;
+use crate::support::TestApp;
+use crate::support::events::DEFINITIONS;
 
 /// A string member as the service model documents it.
 struct Documented {
@@ -36,6 +42,10 @@ static TOKEN: LazyLock<Documented> =
     LazyLock::new(|| Documented::new(33, 256, "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}", ""));
 static LOG_GROUP: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 512, "[a-zA-Z0-9_/.-]+", "aws/"));
 static MODEL: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 100, r"[\s\S]*", ""));
+static DESCRIPTION: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 4000, r"[\s\S]+", ""));
+static BUCKET: LazyLock<Documented> = LazyLock::new(|| Documented::new(3, 63, "[a-z0-9][a-z0-9.-]*[a-z0-9]", ""));
+static KEY_PREFIX: LazyLock<Documented> =
+    LazyLock::new(|| Documented::new(1, 100, r"[a-zA-Z0-9!\-_.*'()]+(?:/[a-zA-Z0-9!\-_.*'()]+)*", ""));
 static SDK: LazyLock<Documented> = LazyLock::new(|| Documented::new(1, 256, r"[\s\S]+", ""));
 
 /// Strings in and around a pattern: right ones, ones of a wrong length, ones with a foreign character at either end.
@@ -62,6 +72,11 @@ fn fails(documented: &Documented, required: bool, value: Option<&Value>) -> bool
         Some(Value::String(value)) => !documented.allows(value),
         Some(_) => true,
     }
+}
+
+/// A JSON object of the members that are there.
+fn object(members: Vec<(&str, Option<Value>)>) -> Value {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 proptest! {
@@ -94,9 +109,6 @@ proptest! {
         expect(fails(&LOG_GROUP, false, log_group.as_ref()), "logGroupName");
         expect(fails(&MODEL, true, model.as_ref()), "modelId");
 
-        let object = |members: Vec<(&str, Option<Value>)>| -> Value {
-            members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-        };
         let info = object(vec![("compatibilityVersion", version), ("sdkVersion", sdk)]);
         let body = object(vec![
             ("clientInfo", info_is_there.then_some(info)),
@@ -140,4 +152,60 @@ proptest! {
     fn no_body_makes_the_parser_panic(name in any::<String>(), body in any::<Vec<u8>>()) {
         let _ = CreateWorkflowRunRequest::parse(&name, &body);
     }
+}
+
+/// Over HTTP events, and with fewer cases: the definition's request type is private.
+#[test]
+fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fail() {
+    // Mostly right, so that some requests are right altogether.
+    let mostly = |right: &str, near: BoxedStrategy<String>| prop_oneof![4 => string_regex(right).unwrap(), 1 => near];
+    let request = (
+        member(mostly("[a-zA-Z0-9_-]{6,40}", near("[a-zA-Z0-9_-]{1,45}", 45).boxed())),
+        member(mostly(r"[\s\S]{1,4000}", near(r"[\s\S]{1,4004}", 4_010).boxed())),
+        member(mostly("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", near("[a-z0-9][a-z0-9.-]{0,65}[a-z0-9]", 70).boxed())),
+        member(mostly(
+            r"[a-zA-Z0-9!\-_.*'()]{1,33}(/[a-zA-Z0-9!\-_.*'()]{1,32}){0,2}",
+            near(r"[a-zA-Z0-9!\-_.*'()]{1,60}(/[a-zA-Z0-9!\-_.*'()]{1,30}){0,2}", 110).boxed(),
+        )),
+        member(mostly(
+            "[a-zA-Z0-9](-{0,1}[a-zA-Z0-9]){32,127}",
+            near("[a-zA-Z0-9](-{0,3}[a-zA-Z0-9]){30,130}", 260).boxed(),
+        )),
+        prop::bool::weighted(0.9),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let app = runtime.block_on(TestApp::start());
+    let taken = Cell::new(0);
+    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
+    let ended = runner.run(&request, |(name, description, bucket, key_prefix, token, has_export)| {
+        let mut expected = Vec::new();
+        let mut expect = |fails: bool, name: &'static str| {
+            if fails {
+                expected.push(name);
+            }
+        };
+        expect(fails(&NAME, true, name.as_ref()), "name");
+        expect(fails(&DESCRIPTION, false, description.as_ref()), "description");
+        expect(has_export && fails(&BUCKET, true, bucket.as_ref()), "exportConfig.s3BucketName");
+        expect(has_export && fails(&KEY_PREFIX, false, key_prefix.as_ref()), "exportConfig.s3KeyPrefix");
+        expect(fails(&TOKEN, false, token.as_ref()), "clientToken");
+
+        let export = object(vec![("s3BucketName", bucket), ("s3KeyPrefix", key_prefix)]);
+        let body = object(vec![
+            ("name", name),
+            ("description", description),
+            ("exportConfig", has_export.then_some(export)),
+            ("clientToken", token),
+        ]);
+        let answer = runtime.block_on(app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body));
+        if expected.is_empty() {
+            taken.set(taken.get() + 1);
+            prop_assert_eq!(answer.status, 201, "{:?}", answer);
+        } else {
+            prop_assert_eq!((answer.status, answer.failed_fields()), (400, expected));
+        }
+        Ok(())
+    });
+    ended.unwrap_or_else(|error| panic!("{error}"));
+    assert!(taken.get() > 30, "{} requests were right", taken.get());
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::gateway::LOCAL_ACCOUNT;
 use crate::lambda::{answer_events, event, requests};
-use crate::support::{Fault, TOKEN, TestApp, body};
+use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";
+const DESCRIPTION: &str = "what nobody else may read";
 
 /// Asserts that no part of a body stands in a log.
 fn assert_no_secret(log: &str) {
-    for secret in [TOKEN, "nova-act-latest", LOG_GROUP] {
+    for secret in [TOKEN, "nova-act-latest", LOG_GROUP, DESCRIPTION] {
         assert!(!log.contains(secret), "{log}");
     }
 }
@@ -52,6 +54,77 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         assert_eq!(line["workflow_run_id"], if names_run { json!(run) } else { json!(null) });
         assert_eq!(line["detail"].is_null(), matches!(outcome, "created" | "replayed" | "unknown_operation"));
     }
+}
+
+/// Events of a life of a definition with one run: method, path, body, outcome, and whether the line names the run.
+fn life(run: &str) -> Vec<(&'static str, &'static str, String, Value, &'static str, bool)> {
+    let (definition, of_demo) = (events::definition("flow"), events::run("flow", run));
+    let created = json!({"name": "flow", "description": DESCRIPTION, "clientToken": TOKEN});
+    let other = json!({"name": "flow", "description": DESCRIPTION});
+    let list = |path: &str| format!("{path}?nextToken={TOKEN}");
+    let ended = |status: &str| json!({"status": status});
+    vec![
+        ("CreateWorkflowDefinition", "PUT", events::DEFINITIONS.into(), created.clone(), "created", false),
+        ("CreateWorkflowDefinition", "PUT", events::DEFINITIONS.into(), created, "replayed", false),
+        ("CreateWorkflowDefinition", "PUT", events::DEFINITIONS.into(), other, "conflict", false),
+        ("GetWorkflowDefinition", "GET", definition.clone(), Value::Null, "read", false),
+        ("ListWorkflowDefinitions", "POST", events::DEFINITIONS.into(), json!({}), "read", false),
+        ("ListWorkflowDefinitions", "POST", list(events::DEFINITIONS), json!({}), "validation", false),
+        ("CreateWorkflowRun", "PUT", events::runs("flow"), body(TOKEN, LOG_GROUP), "created", true),
+        ("GetWorkflowRun", "GET", of_demo.clone(), Value::Null, "read", true),
+        ("ListWorkflowRuns", "POST", events::runs("flow"), json!({}), "read", false),
+        ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("FAILED"), "updated", true),
+        ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("FAILED"), "unchanged", true),
+        ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("SUCCEEDED"), "conflict", true),
+        ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("DELETING"), "validation", false),
+        ("DeleteWorkflowRun", "DELETE", of_demo.clone(), Value::Null, "deleted", true),
+        ("DeleteWorkflowRun", "DELETE", of_demo.clone(), Value::Null, "unchanged", true),
+        ("GetWorkflowRun", "GET", of_demo, Value::Null, "not_found", true),
+        ("DeleteWorkflowDefinition", "DELETE", definition.clone(), Value::Null, "deleted", false),
+        ("DeleteWorkflowDefinition", "DELETE", definition, Value::Null, "deleted", false),
+        ("DeleteWorkflowDefinition", "DELETE", events::definition("nope"), Value::Null, "not_found", false),
+    ]
+}
+
+#[tokio::test]
+async fn the_line_of_each_operation_says_what_it_came_to_and_no_level_repeats_a_secret() {
+    // Which run a token starts is a function of the two.
+    let run = TestApp::start().await.put(body(TOKEN, LOG_GROUP).to_string()).await;
+    let run = run.body["workflowRunId"].as_str().unwrap();
+    for level in ["", "trace"] {
+        let app = TestApp::start().await;
+        let life = life(run);
+        let events = life.iter().map(|(_, method, path, body, ..)| {
+            events::rest(LOCAL_ACCOUNT, method, path, &if body.is_null() { String::new() } else { body.to_string() })
+        });
+        let (_, log) = answer_events(&app, events.collect(), &[("RUST_LOG", level)]).await;
+        assert_no_secret(&log);
+        let lines = requests(&log);
+        assert_eq!(lines.len(), life.len(), "{log}");
+        for (line, (operation, _, _, _, outcome, names_run)) in lines.iter().zip(life) {
+            assert_eq!((&line["operation"], &line["outcome"]), (&json!(operation), &json!(outcome)), "{line}");
+            assert_eq!((&line["level"], &line["account_id"]), (&json!("INFO"), &json!(LOCAL_ACCOUNT)), "{line}");
+            assert_eq!(line["workflow_run_id"], if names_run { json!(run) } else { Value::Null }, "{line}");
+            let is_failure = matches!(outcome, "conflict" | "validation" | "not_found");
+            assert_eq!(line["detail"].is_string(), is_failure, "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_has_signed_is_denied_and_its_line_names_the_missing_authorization() {
+    let app = TestApp::start().await;
+    let mut event = event(0, "demo", &body(TOKEN, LOG_GROUP).to_string());
+    event["requestContext"]["identity"]["accountId"] = Value::Null;
+    let (responses, log) = answer_events(&app, vec![event], &[]).await;
+    assert_eq!(responses[0]["statusCode"], 403);
+    // The caller is not told why.
+    assert!(!responses[0].to_string().contains("authorization"), "{}", responses[0]);
+    let [line] = requests(&log).try_into().unwrap();
+    let (level, outcome, account_id) = (&line["level"], &line["outcome"], &line["account_id"]);
+    assert_eq!((level, outcome, account_id), (&json!("ERROR"), &json!("denied"), &json!("")), "{line}");
+    assert_eq!(line["operation"], "CreateWorkflowRun");
+    assert!(line["detail"].as_str().unwrap().contains("IAM authorization"), "{line}");
 }
 
 #[tokio::test]

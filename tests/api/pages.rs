@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::gateway::LOCAL_ACCOUNT;
@@ -86,7 +85,7 @@ async fn runs_are_listed_once_each_in_the_order_in_which_they_started() {
 #[tokio::test]
 async fn runs_that_started_in_the_same_millisecond_are_listed_once_each_whatever_their_shard() {
     let app = TestApp::start_at(&Clock::new()).await;
-    let mut ids = join_all((0..25).map(|_| app.start_run("demo"))).await;
+    let mut ids = app.start_runs("demo", 25).await;
     ids.sort_unstable();
     let shards: BTreeSet<_> =
         app.items("run/").await.iter().map(|item| item["listKey"].as_s().unwrap().clone()).collect();
@@ -111,7 +110,7 @@ async fn definitions_are_listed_once_each_in_the_order_in_which_they_were_create
 #[tokio::test]
 async fn a_hundred_results_are_on_a_page_unless_the_request_says_otherwise() {
     let app = TestApp::start_at(&Clock::new()).await;
-    join_all((0..101).map(|_| app.start_run("demo"))).await;
+    app.start_runs("demo", 101).await;
     for query in ["", "maxResults=100"] {
         let (ids, token) = runs_of("demo").page(&app, "Descending", query).await;
         assert_eq!((ids.len(), token.is_some()), (100, true), "{query}");
@@ -124,8 +123,10 @@ async fn the_largest_page_of_runs_is_less_than_60_kilobytes() {
     let app = TestApp::start().await;
     let name = "n".repeat(40);
     app.define(LOCAL_ACCOUNT, &name).await;
-    let ids = join_all((0..100).map(|_| app.start_run(&name))).await;
-    join_all(ids.iter().map(|id| app.end_run(&name, id, "SUCCEEDED"))).await;
+    let ids = app.start_runs(&name, 100).await;
+    for id in &ids {
+        assert_eq!(app.end_run(&name, id, "SUCCEEDED").await.status, 200);
+    }
     let answer = app.call(LOCAL_ACCOUNT, "POST", &runs(&name), json!({})).await;
     assert_eq!(answer.body["workflowRunSummaries"].as_array().unwrap().len(), 100);
     let size = answer.body.to_string().len();

@@ -8,8 +8,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::gateway::TIMEOUT;
-use crate::support::{TOKEN, TestApp, body};
+use workflow_runs::{Config, Sources, operations};
+
+use crate::embedded;
+use crate::gateway::{LOCAL_ACCOUNT, TIMEOUT};
+use crate::support::{TOKEN, TestApp, body, events};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
 
@@ -26,6 +29,14 @@ const OPERATIONS: [(&str, &str, &str, &str); 9] = [
     ("DeleteWorkflowRun", "DELETE", RUN, "AdministratorArns"),
 ];
 const RUN: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs/{workflowRunId}";
+
+#[test]
+fn the_operations_here_are_those_of_the_function() {
+    let mut ours: Vec<_> = OPERATIONS.iter().map(|(name, method, path, _)| (*name, *method, *path)).collect();
+    ours.sort_unstable();
+    let theirs = operations::OPERATIONS.iter().map(|it| (it.name, it.method.as_str(), it.path));
+    assert_eq!(ours, theirs.collect::<Vec<_>>());
+}
 
 /// The template; `!Ref X` and its like are just `X`.
 fn template() -> Value {
@@ -171,14 +182,49 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     assert_eq!(own_log["Action"], json!(["logs:CreateLogStream", "logs:PutLogEvents"]));
     assert_eq!(properties("WorkflowRunsFunction")["LoggingConfig"]["LogGroup"], "WorkflowRunsLogGroup");
 
-    let app = TestApp::start().await;
-    assert_eq!(app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await.status, 201);
-    let calls: BTreeSet<String> = app.calls().into_iter().collect();
-    assert_eq!(calls.iter().collect::<Vec<_>>(), ["BatchGetItem", "CreateLogGroup", "PutItem"]);
+    let configure = |config| Config { run_log_retention_days: Some(30), ..config };
+    let app = TestApp::start_with(Sources::default(), configure).await;
+    let run = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
+    let run = events::run("demo", run.body["workflowRunId"].as_str().unwrap());
     for item in app.items("").await {
         let key = item["pk"].as_s().unwrap();
         assert!(leading_keys(items).iter().any(|pattern| matches(pattern, key)), "{key}");
+        // What is listed is in the index: all but known log groups.
+        assert_eq!(item.contains_key("listKey"), !key.starts_with("log-group/"), "{key}");
     }
+    let definition = events::definition("demo");
+    let mut done = BTreeSet::from(["CreateWorkflowRun"]);
+    for (operation, method, path, body) in [
+        ("CreateWorkflowDefinition", "PUT", events::DEFINITIONS, json!({"name": "flow"})),
+        ("GetWorkflowDefinition", "GET", &definition, Value::Null),
+        ("ListWorkflowDefinitions", "POST", events::DEFINITIONS, json!({})),
+        ("GetWorkflowRun", "GET", &run, Value::Null),
+        ("ListWorkflowRuns", "POST", &events::runs("demo"), json!({})),
+        ("UpdateWorkflowRun", "PUT", &run, json!({"status": "SUCCEEDED"})),
+        ("DeleteWorkflowRun", "DELETE", &run, Value::Null),
+        ("DeleteWorkflowDefinition", "DELETE", &definition, Value::Null),
+    ] {
+        let answer = app.call(LOCAL_ACCOUNT, method, path, body).await;
+        assert!(answer.status < 300, "{operation}: {answer:?}");
+        done.insert(operation);
+    }
+    assert_eq!(done, OPERATIONS.iter().map(|(name, ..)| *name).collect());
+
+    let own_log_is_lambdas = |statement: &&Value| statement["Resource"] != "WorkflowRunsLogGroup.Arn";
+    let allowed: BTreeSet<String> = statements
+        .iter()
+        .copied()
+        .filter(own_log_is_lambdas)
+        .flat_map(|statement| match &statement["Action"] {
+            Value::String(action) => vec![action.clone()],
+            actions => serde_json::from_value(actions.clone()).unwrap(),
+        })
+        .collect();
+    let action = |call: String| match call.as_str() {
+        "CreateLogGroup" | "PutRetentionPolicy" => format!("logs:{call}"),
+        _ => format!("dynamodb:{call}"),
+    };
+    assert_eq!(app.calls().into_iter().map(action).collect::<BTreeSet<_>>(), allowed);
 }
 
 #[tokio::test]
@@ -192,17 +238,12 @@ async fn the_table_is_the_one_that_the_function_works_on_and_it_is_kept() {
     let [key] = table["KeySchema"].as_array().unwrap().as_slice() else { panic!("{table}") };
     assert!(known_log_group[key["AttributeName"].as_str().unwrap()].is_s());
     assert!(known_log_group[table["TimeToLiveSpecification"]["AttributeName"].as_str().unwrap()].is_n());
-    let index = json!([{
-        "IndexName": "list",
-        "KeySchema": [
-            {"AttributeName": "listKey", "KeyType": "HASH"},
-            {"AttributeName": "sortKey", "KeyType": "RANGE"},
-        ],
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "endedAt"]},
-    }]);
-    assert_eq!(table["GlobalSecondaryIndexes"], index);
-    let strings = ["pk", "listKey", "sortKey"].map(|name| json!({"AttributeName": name, "AttributeType": "S"}));
-    assert_eq!(table["AttributeDefinitions"], json!(strings));
+    // The table that the tests and the local server work on.
+    for (property, value) in embedded::create_table().as_object().unwrap() {
+        if property != "TableName" {
+            assert_eq!(&table[property], value, "{property}");
+        }
+    }
     for switch in [
         &table["DeletionProtectionEnabled"],
         &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],

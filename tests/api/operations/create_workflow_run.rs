@@ -6,7 +6,7 @@ use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
 use serde_json::json;
 
 use crate::gateway::LOCAL_ACCOUNT;
-use crate::support::events::runs;
+use crate::support::events::{self, DEFINITIONS, runs};
 use crate::support::table::text;
 use crate::support::{TOKEN, TestApp, body};
 
@@ -177,4 +177,28 @@ async fn every_field_that_fails_is_named_with_its_path() {
         "ValidationException",
         json!({"reason": "FieldValidationFailed", "fieldList": answer.body["fieldList"]}),
     );
+}
+
+#[tokio::test]
+async fn the_requests_id_is_stored_unless_a_caller_has_chosen_one_that_is_too_long() {
+    let app = TestApp::start().await;
+    let create_run = || json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}});
+    let ids = [("i".repeat(128), true), ("\u{e9}".repeat(128), true), ("i".repeat(129), false)];
+    for (number, (chosen, is_kept)) in ids.into_iter().enumerate() {
+        let create_definition = json!({"name": format!("flow-{number}")});
+        for (path, body) in [(runs("demo"), create_run()), (DEFINITIONS.to_owned(), create_definition)] {
+            let before = app.items("").await;
+            let mut event = events::rest(LOCAL_ACCOUNT, "PUT", &path, &body.to_string());
+            event["requestContext"]["requestId"] = json!(chosen);
+            let response = app.invoke(&event).await;
+            assert_eq!(response["statusCode"], 201, "{response}");
+            // It is the answer's id in any case: the gateway's log has it.
+            assert_eq!(response["multiValueHeaders"]["x-amzn-requestid"], json!([chosen]));
+            let created = app.items("").await.into_iter().find(|item| !before.contains(item)).unwrap();
+            let stored = text(&created, "requestId");
+            // Lambda's is a UUID.
+            let is_lambdas = uuid::Uuid::parse_str(stored).is_ok();
+            assert_eq!((stored == chosen, is_lambdas), (is_kept, !is_kept), "{path}: {stored}");
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aws_sdk_novaact::operation::delete_workflow_definition::DeleteWorkflowDefinitionError;
 use aws_sdk_novaact::types::WorkflowDefinitionStatus;
-use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -15,10 +14,6 @@ use crate::support::{Clock, Fault, TestApp};
 
 async fn delete(app: &TestApp) -> crate::support::Answer {
     app.send("DELETE", &definition("demo"), "").await
-}
-
-async fn start_runs(app: &TestApp, count: usize) -> Vec<String> {
-    join_all((0..count).map(|_| app.start_run("demo"))).await
 }
 
 /// Asserts that these runs are tombstones, all of them and nothing else.
@@ -123,7 +118,7 @@ async fn its_runs_are_deleted_with_it_whatever_their_number_and_status() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     app.define(LOCAL_ACCOUNT, "other").await;
-    let ids = start_runs(&app, 250).await;
+    let ids = app.start_runs("demo", 250).await;
     for (id, status) in ids.iter().zip(["SUCCEEDED", "FAILED", "TIMED_OUT"]) {
         assert_eq!(app.end_run("demo", id, status).await.status, 200);
     }
@@ -146,7 +141,7 @@ async fn a_deletion_that_broke_off_is_continued_by_the_same_request() {
     for (operation, passes) in [("Query", 0), ("PutItem", 0), ("PutItem", 20), ("UpdateItem", 1)] {
         let clock = Clock::new();
         let app = TestApp::start_at(&clock).await;
-        let ids = start_runs(&app, 40).await;
+        let ids = app.start_runs("demo", 40).await;
         app.fail(operation, passes, Fault::Pass);
         app.fail(operation, 100, Fault::Error(400, "AccessDeniedException"));
         delete(&app).await.assert_error(403, "AccessDeniedException", json!({}));
@@ -171,7 +166,7 @@ async fn a_deletion_that_broke_off_is_continued_by_the_same_request() {
 #[tokio::test]
 async fn a_sweep_ends_before_the_invocation_does_and_the_same_request_continues() {
     let app = TestApp::start().await;
-    let ids = start_runs(&app, 8).await;
+    let ids = app.start_runs("demo", 8).await;
     let event = crate::support::events::rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
     // All of this invocation's time is what a sweep leaves for the answer.
     let invocation = crate::gateway::invoke(app.app.clone(), event.as_bytes(), Duration::from_secs(1));

@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::middleware::from_fn_with_state;
+use futures_util::{StreamExt as _, stream};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
@@ -117,6 +118,11 @@ impl TestApp {
         let answer = self.call(LOCAL_ACCOUNT, "PUT", &runs(definition), body).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.body["workflowRunId"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts so many runs, several at once; their ids.
+    pub async fn start_runs(&self, definition: &str, count: usize) -> Vec<String> {
+        stream::iter(0..count).map(|_| self.start_run(definition)).buffered(8).collect().await
     }
 
     /// Ends a run of one of [`LOCAL_ACCOUNT`]'s definitions through the API.
