@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::{DEFINITIONS, definition, run, runs};
+use crate::support::table::Item;
 use crate::support::{TOKEN, TestApp, body};
 
 const NOBODY: &str = "111111111111";
@@ -20,7 +21,7 @@ async fn start_runs(app: &TestApp) -> [String; 2] {
 }
 
 /// The items that belong to an account.
-async fn items_of(app: &TestApp, account: &str) -> Vec<crate::support::table::Item> {
+async fn items_of(app: &TestApp, account: &str) -> Vec<Item> {
     let mut items = app.items(&format!("definition/{account}/")).await;
     items.extend(app.items(&format!("run/{account}/")).await);
     items

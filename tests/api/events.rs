@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
-use crate::support::TestApp;
+use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, runs};
+use crate::support::{Clock, TestApp};
 
 /// The sample events in the order of a life, with the status and error that they are answered with.
 const SAMPLES: [(&str, i64, &str); 17] = [
@@ -213,74 +213,6 @@ async fn a_missing_body_lacks_every_required_member() {
 }
 
 #[tokio::test]
-async fn the_caller_is_the_account_that_signed_the_request() {
-    let app = TestApp::start().await;
-    app.define("111111111111", "demo").await;
-    for make in [events::rest, events::http] {
-        let mut event = create(make);
-        event["requestContext"]["accountId"] = "222222222222".into();
-        for pointer in ["/requestContext/identity/accountId", "/requestContext/authorizer/iam/accountId"] {
-            if let Some(signer) = event.pointer_mut(pointer) {
-                *signer = "111111111111".into();
-            }
-        }
-        let before = app.items("run/111111111111/").await.len();
-        assert_eq!(app.invoke(&event).await["statusCode"], 201);
-        assert_eq!(app.items("run/111111111111/").await.len(), before + 1);
-    }
-}
-
-/// Events of requests that no AWS account has signed: without authorization, and by other kinds of it.
-fn unsigned() -> Vec<Value> {
-    let mut unsigned = Vec::new();
-    for signer in [Value::Null, json!("")] {
-        let mut event = create(events::rest);
-        event["requestContext"]["identity"]["accountId"] = signer.clone();
-        unsigned.push(event);
-        let mut event = create(events::http);
-        event["requestContext"]["authorizer"]["iam"]["accountId"] = signer;
-        unsigned.push(event);
-    }
-    for authorizer in
-        [Value::Null, json!({"jwt": {"claims": {"sub": "1"}, "scopes": null}}), json!({"lambda": {"a": "b"}})]
-    {
-        let mut event = create(events::http);
-        event["requestContext"]["authorizer"] = authorizer;
-        unsigned.push(event);
-    }
-    let mut event = create(events::rest);
-    event["requestContext"]["identity"] = json!({"sourceIp": "192.0.2.1"});
-    event["requestContext"]["authorizer"] = json!({"claims": {"sub": "1"}, "principalId": "1"});
-    unsigned.push(event);
-    unsigned
-}
-
-#[tokio::test]
-async fn a_request_that_nobody_has_signed_is_refused_and_leaves_nothing_behind() {
-    let app = TestApp::start().await;
-    for event in unsigned() {
-        let response = app.invoke(&event).await;
-        assert_eq!(response["statusCode"], 403, "{event}: {response}");
-        assert_eq!(header(&response, "x-amzn-errortype"), Some("AccessDeniedException"));
-        assert_eq!(body(&response)["__type"], "AccessDeniedException");
-    }
-    assert_eq!(app.calls(), Vec::<String>::new());
-    app.assert_nothing_left_behind().await;
-}
-
-#[tokio::test]
-async fn a_request_that_nobody_has_signed_belongs_to_the_configured_account_if_there_is_one() {
-    let configure = |config| workflow_runs::Config { unsigned_account_id: Some(SAMPLE_ACCOUNT.to_owned()), ..config };
-    let app = TestApp::start_with(workflow_runs::Sources::default(), configure).await;
-    let events = unsigned();
-    for event in &events {
-        assert_eq!(app.invoke(event).await["statusCode"], 201, "{event}");
-    }
-    assert_eq!(app.items(&format!("run/{SAMPLE_ACCOUNT}/")).await.len(), events.len());
-    assert_eq!(app.items("run/").await.len(), events.len());
-}
-
-#[tokio::test]
 async fn headers_and_query_strings_do_not_matter_whatever_they_hold() {
     let app = TestApp::start().await;
     for (name, value) in [
@@ -309,4 +241,45 @@ async fn headers_and_query_strings_do_not_matter_whatever_they_hold() {
         event["multiValueQueryStringParameters"] = json!({"a": [query, query], query: [""]});
         assert_eq!(app.invoke(&event).await["statusCode"], 201, "{query}");
     }
+}
+
+#[tokio::test]
+async fn an_http_api_gets_the_same_answers_as_a_rest_api() {
+    let token = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
+    let run = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}, "clientToken": token}).to_string();
+    let of_both = async |make: fn(&str, &str, &str, &str) -> Value| {
+        let clock = Clock::new();
+        let app = TestApp::start_at(&clock).await;
+        let region = app.spied.aws.region().unwrap().to_string();
+        let started = app.invoke(&make(LOCAL_ACCOUNT, "PUT", &runs("demo"), &run)).await;
+        let id = body(&started)["workflowRunId"].as_str().unwrap().to_owned();
+        let (definition, path) = (events::definition("demo"), events::run("demo", &id));
+        let mut answers = Vec::new();
+        for (method, path, text) in [
+            ("PUT", events::DEFINITIONS, r#"{"name": "flow", "description": "d"}"#),
+            ("GET", &definition, ""),
+            ("POST", events::DEFINITIONS, "{}"),
+            ("PUT", &runs("demo"), &run),
+            ("GET", &path, ""),
+            ("POST", &runs("demo"), ""),
+            ("PUT", &path, r#"{"status": "FAILED"}"#),
+            ("PUT", &path, r#"{"status": "SUCCEEDED"}"#),
+            ("PUT", &path, r#"{"status": "DELETING"}"#),
+            ("DELETE", &path, ""),
+            ("DELETE", &definition, ""),
+            ("PATCH", &definition, ""),
+        ] {
+            // No two requests have both their id and their time in common.
+            clock.advance_seconds(1);
+            let response = app.invoke(&make(LOCAL_ACCOUNT, method, path, text)).await;
+            let text = response["body"].as_str().unwrap().replace(&region, "region");
+            let replayed = header(&response, "idempotent-replayed").map(str::to_owned);
+            answers.push((response["statusCode"].as_u64().unwrap(), text, replayed));
+        }
+        answers
+    };
+    let answers = of_both(events::rest).await;
+    assert_eq!(of_both(events::http).await, answers);
+    let statuses: Vec<_> = answers.iter().map(|(status, ..)| *status).collect();
+    assert_eq!(statuses, [201, 200, 200, 201, 200, 200, 200, 409, 400, 202, 202, 404]);
 }

@@ -190,3 +190,26 @@ fn without_its_environment_the_function_does_not_start_and_names_what_is_missing
         assert_eq!(line["error"], sentence.as_str());
     }
 }
+
+#[test]
+fn with_a_variable_that_is_not_valid_the_function_does_not_start_and_says_what_is_wrong() {
+    let mut variables = vec![
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
+        ("AWS_REGION", "us-east-1"),
+        ("TABLE_NAME", "workflow-runs"),
+    ];
+    for (variable, value) in
+        [("UNSIGNED_ACCOUNT_ID", "1234"), ("RUN_LOG_RETENTION_DAYS", "2"), ("RUN_TIMEOUT_HOURS", "8761")]
+    {
+        variables.push((variable, value));
+        let mut function = Function::start(&variables);
+        assert!(!function.process.wait().unwrap().success());
+        let line: Value = serde_json::from_str(&function.log()).unwrap();
+        let sentence = format!("the environment variable {variable} is not ");
+        assert!(line["error"].as_str().is_some_and(|error| error.starts_with(&sentence)), "{line}");
+        variables.pop();
+    }
+}

@@ -149,6 +149,21 @@ async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
 }
 
 #[tokio::test]
+async fn a_retention_that_could_not_be_set_is_a_warning_with_its_cause_and_fails_no_run() {
+    let app = TestApp::start().await;
+    app.fail("PutRetentionPolicy", 100, Fault::Error(400, "AccessDeniedException"));
+    let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
+    let (responses, log) = answer_events(&app, events, &[("RUN_LOG_RETENTION_DAYS", "30")]).await;
+    assert_eq!(responses[0]["statusCode"], 201);
+    assert_no_secret(&log);
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let [warning] = lines.filter(|line| line["level"] == "WARN").collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(warning["message"], "the log group's retention was not set", "{warning}");
+    assert_eq!(warning["request_id"], "request-0");
+    assert!(warning["detail"].as_str().unwrap().starts_with("logs:PutRetentionPolicy failed"), "{warning}");
+}
+
+#[tokio::test]
 async fn no_level_makes_the_log_repeat_a_secret() {
     let app = TestApp::start().await;
     let request = body(TOKEN, LOG_GROUP).to_string();

@@ -10,6 +10,7 @@ mod gateway;
 mod accounts;
 mod aws_calls;
 mod bodies;
+mod callers;
 mod check_order;
 mod constraints;
 mod events;

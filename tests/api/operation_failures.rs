@@ -138,6 +138,17 @@ async fn two_failures_that_pass_are_retried() {
 }
 
 #[tokio::test]
+async fn keys_that_were_left_unprocessed_are_asked_for_again_and_throttle_a_read_in_the_end() {
+    let (app, id) = GetRun(false).start().await;
+    app.fail("BatchGetItem", 100, Fault::Unprocessed);
+    let answer = GetRun(false).send(&app, &id).await;
+    answer.assert_error(429, "ThrottlingException", json!({"serviceCode": "dynamodb"}));
+    app.heal();
+    app.fail("BatchGetItem", 2, Fault::Unprocessed);
+    assert_eq!(GetRun(false).send(&app, &id).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_hung_connection_is_not_waited_for_but_tried_again() {
     join_all(CASES.map(|(case, operation)| async move {
         let (app, id) = case.start().await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, run, runs};
-use crate::support::{Clock, TestApp, client};
+use crate::support::{Clock, Fault, TestApp, client};
 
 const ORDERS: [&str; 2] = ["Ascending", "Descending"];
 
@@ -116,6 +116,15 @@ async fn a_hundred_results_are_on_a_page_unless_the_request_says_otherwise() {
         assert_eq!((ids.len(), token.is_some()), (100, true), "{query}");
     }
     assert_eq!(runs_of("demo").read(&app, "Ascending", 100).await.0, [100, 1]);
+}
+
+#[tokio::test]
+async fn a_page_is_full_even_if_dynamodb_ends_its_answers_early() {
+    let app = TestApp::start_at(&Clock::new()).await;
+    let mut ids = app.start_runs("demo", 25).await;
+    ids.sort_unstable();
+    app.fail("Query", usize::MAX, Fault::EndEarly);
+    assert_eq!(runs_of("demo").read(&app, "Ascending", 10).await, (vec![10, 10, 5], ids));
 }
 
 #[tokio::test]

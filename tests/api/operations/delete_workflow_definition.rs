@@ -1,5 +1,6 @@
 //! DeleteWorkflowDefinition. (What becomes of its name and its runs is in `generations`.)
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_novaact::operation::delete_workflow_definition::DeleteWorkflowDefinitionError;
@@ -7,12 +8,12 @@ use aws_sdk_novaact::types::WorkflowDefinitionStatus;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
-use crate::support::events::{DEFINITIONS, definition, run, runs};
+use crate::gateway::{self, LOCAL_ACCOUNT};
+use crate::support::events::{DEFINITIONS, definition, rest, run, runs};
 use crate::support::table::{attributes, number, text};
-use crate::support::{Clock, Fault, TestApp};
+use crate::support::{Answer, Clock, Fault, TestApp};
 
-async fn delete(app: &TestApp) -> crate::support::Answer {
+async fn delete(app: &TestApp) -> Answer {
     app.send("DELETE", &definition("demo"), "").await
 }
 
@@ -167,9 +168,9 @@ async fn a_deletion_that_broke_off_is_continued_by_the_same_request() {
 async fn a_sweep_ends_before_the_invocation_does_and_the_same_request_continues() {
     let app = TestApp::start().await;
     let ids = app.start_runs("demo", 8).await;
-    let event = crate::support::events::rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
+    let event = rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
     // All of this invocation's time is what a sweep leaves for the answer.
-    let invocation = crate::gateway::invoke(app.app.clone(), event.as_bytes(), Duration::from_secs(1));
+    let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
     assert_eq!(invocation.await.unwrap()["statusCode"], 202);
     assert!(!app.definition_item(LOCAL_ACCOUNT, "demo").await.contains_key("goneAt"));
     delete(&app).await.assert_success(202, &json!({"status": "DELETING"}));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::events::DEFINITIONS;
-use crate::support::{Clock, TestApp};
+use crate::support::{Clock, Fault, TestApp};
 
 /// The names on a page.
 fn names(page: &Value) -> Vec<&str> {
@@ -69,7 +69,7 @@ async fn a_definition_leaves_the_list_when_its_runs_are_deleted() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "flow").await;
     // Its deletion begins, and does not come to its end.
-    app.fail("Query", 100, crate::support::Fault::Error(400, "AccessDeniedException"));
+    app.fail("Query", 100, Fault::Error(400, "AccessDeniedException"));
     let path = format!("{DEFINITIONS}/demo");
     assert_eq!(app.call(LOCAL_ACCOUNT, "DELETE", &path, json!({})).await.status, 403);
     app.heal();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -37,6 +38,8 @@ pub enum Fault {
     Hang,
     /// The service begins when so many calls wait for it, and until then none is answered.
     Gather(usize),
+    /// `Query` ends its answer after one item, as it does at a megabyte.
+    EndEarly,
     /// `BatchGetItem` leaves all keys unprocessed.
     Unprocessed,
 }
@@ -64,7 +67,7 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
     let operation = target.rsplit('.').next().unwrap().to_owned();
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let json: Value = serde_json::from_slice(&body).unwrap();
+    let mut json: Value = serde_json::from_slice(&body).unwrap();
     let request = Request::from_parts(parts, body.into());
     let key = json["Item"]["pk"]["S"].as_str().or(json["Key"]["pk"]["S"].as_str()).unwrap_or_default();
     let fault = {
@@ -95,6 +98,12 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             next.run(request).await
+        }
+        Some(Fault::EndEarly) => {
+            json["Limit"] = json!(1);
+            let (mut parts, _) = request.into_parts();
+            parts.headers.remove(CONTENT_LENGTH);
+            next.run(Request::from_parts(parts, json.to_string().into())).await
         }
         Some(Fault::Unprocessed) => {
             json!({"Responses": {}, "UnprocessedKeys": json["RequestItems"]}).to_string().into_response()
