@@ -15,7 +15,7 @@ use crate::request_log::RequestLog;
 use crate::store::{Store, WorkflowDefinition, definition_key};
 
 /// How long a definition stays cached, and so how long a deleted one can still start runs.
-const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const DEFINITION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The state of a process: its clients and caches. One `App` serves all requests, several of them at once.
 pub struct App {
@@ -96,7 +96,7 @@ impl App {
             return Ok(definition_id);
         }
         let definition = self.store.get_definition(&key, now).await?;
-        self.existing_definition(definition, name, key, now).map(|definition| definition.definition_id)
+        self.check_and_cache_definition(definition, name, key, now).map(|definition| definition.definition_id)
     }
 
     /// Checks that a definition just read exists and is not gone. If it is `ACTIVE`, caches it for a minute from `now`,
@@ -104,7 +104,7 @@ impl App {
     ///
     /// # Errors
     /// [`ApiError::ResourceNotFound`] if it does not exist or is gone.
-    pub(crate) fn existing_definition(
+    pub(crate) fn check_and_cache_definition(
         &self,
         found: Option<WorkflowDefinition>,
         name: &WorkflowDefinitionName,

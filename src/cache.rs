@@ -8,7 +8,7 @@ use lru::LruCache;
 
 /// A bounded map whose entries expire.
 ///
-/// It uses the wall clock, because a monotonic clock may stop while Lambda freezes the environment.
+/// It uses the wall clock, because a monotonic clock may stop while Lambda freezes the process.
 pub struct Cache<V>(Mutex<LruCache<String, (V, Timestamp)>>);
 
 impl<V: Clone> Cache<V> {

@@ -32,8 +32,8 @@ pub enum ApiError {
     Throttling(Limit, Cause),
     /// Anything else. The caller can only try again.
     InternalServer(Cause),
-    /// No operation has this method and path.
-    UnknownOperation,
+    /// No operation has this method and route.
+    UnknownOperation(String),
 }
 
 /// A resource that an error is about.
@@ -112,7 +112,7 @@ impl ApiError {
             | Self::AccessDenied(_)
             | Self::Throttling(..)
             | Self::InternalServer(_)
-            | Self::UnknownOperation => None,
+            | Self::UnknownOperation(_) => None,
         }
     }
 
@@ -126,7 +126,7 @@ impl ApiError {
             Self::Validation { message, .. } => message.clone(),
             Self::ResourceNotFound(resource) => resource.to_string(),
             Self::Conflict(resource, message) => format!("{resource}: {message}"),
-            Self::UnknownOperation => return None,
+            Self::UnknownOperation(method_and_route) => method_and_route.clone(),
         };
         Some(detail)
     }

@@ -36,14 +36,14 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         Ok(success) => ApiResponse::of_success(operation.status, success),
         Err(error) => ApiResponse::of_error(error),
     };
-    let duration = started.elapsed();
-    let (operation, status) = (operation.name, response.status);
-    let account_id = account_id.map_or("", String::as_str);
-    let result = match &result {
-        Ok(success) => Ok((success.outcome, success.workflow_run_id.as_deref())),
-        Err(error) => Err(error),
-    };
-    app.request_log.write(&Entry { request: &request, account_id, operation, status, result, duration });
+    app.request_log.write(&Entry {
+        request: &request,
+        account_id: account_id.map_or("", String::as_str),
+        operation: operation.name,
+        status: response.status,
+        result: result.as_ref().map(|success| (success.outcome, success.workflow_run_id.as_deref())),
+        duration: started.elapsed(),
+    });
     response.into_http(&request.request_id)
 }
 

@@ -26,7 +26,7 @@ pub fn service(
 + Clone
 + Send {
     service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-        let query = strip(&mut event.payload);
+        let query = take_query(&mut event.payload);
         let app = Arc::clone(&app);
         let handler = move |request: Request| {
             let (app, query) = (Arc::clone(&app), query.clone());
@@ -36,9 +36,9 @@ pub fn service(
     })
 }
 
-/// Takes everything out of an event that the adapter would build a URL from. Returns the query string's parameters,
-/// which API Gateway has decoded.
-fn strip(event: &mut LambdaRequest) -> QueryMap {
+/// Takes the query string's parameters, which API Gateway has decoded, out of an event, and removes everything else that
+/// the adapter would build a URL from.
+fn take_query(event: &mut LambdaRequest) -> QueryMap {
     match event {
         LambdaRequest::ApiGatewayV1(event) => {
             event.headers.clear();

@@ -1,6 +1,6 @@
 //! The workflow definitions and workflow runs of Amazon Nova Act's control plane, as one AWS Lambda function.
 //!
-//! A request takes one way through the modules. [`lambda`] turns API Gateway's event into an HTTP request, and
+//! Every request takes the same path through the modules. [`lambda`] turns API Gateway's event into an HTTP request, and
 //! [`handler`] turns that into a response: `request` reads who calls and what, [`operations`] finds the operation, and
 //! the operation does its work on the [`App`] with `store` (DynamoDB) and `aws` (CloudWatch Logs). `response` turns its
 //! output or its [`error`] into HTTP, and `request_log` writes one line about it. [`model`] has the constraints of the

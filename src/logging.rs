@@ -43,7 +43,7 @@ where
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::DEBUG);
     tracing_subscriber::registry().with(format.with_filter(targets.and(LevelFilter::DEBUG).and(events))).init();
     if wanted == Some(None) {
-        warn!("RUST_LOG cannot be read; the default is used");
+        warn!("RUST_LOG is not valid; the default filter applies");
     }
     std::panic::set_hook(Box::new(|panic| {
         // A message formatted at run time may repeat part of a request; a literal cannot.

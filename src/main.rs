@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "the function cannot run");
+            tracing::error!(%error, "the function cannot start or has stopped");
             ExitCode::FAILURE
         }
     }

@@ -18,8 +18,8 @@ const BY_OUTCOME: &[&[&str]] = &[&["function_name", "operation", "outcome"], &["
 const BY_OPERATION: &[&[&str]] = &[&["function_name", "operation"], &["function_name"]];
 const BY_FUNCTION: &[&[&str]] = &[&["function_name"]];
 
-/// The metrics of every request; the last directive applies only to requests that have counted something.
-const METRICS: [MetricDirective; 3] = [
+/// The metrics of every request.
+const REQUEST_METRICS: [MetricDirective; 2] = [
     MetricDirective {
         namespace: NAMESPACE,
         dimensions: BY_OUTCOME,
@@ -30,15 +30,17 @@ const METRICS: [MetricDirective; 3] = [
         dimensions: BY_OPERATION,
         metrics: &[Metric { name: "duration_ms", unit: "Milliseconds" }],
     },
-    MetricDirective {
-        namespace: NAMESPACE,
-        dimensions: BY_FUNCTION,
-        metrics: &[
-            Metric { name: "log_groups_created", unit: "Count" },
-            Metric { name: "create_log_group_throttles", unit: "Count" },
-        ],
-    },
 ];
+
+/// The metrics of a request for which CloudWatch Logs created or throttled something.
+const LOG_GROUP_METRICS: MetricDirective = MetricDirective {
+    namespace: NAMESPACE,
+    dimensions: BY_FUNCTION,
+    metrics: &[
+        Metric { name: "log_groups_created", unit: "Count" },
+        Metric { name: "create_log_group_throttles", unit: "Count" },
+    ],
+};
 
 /// The outcome of a success. (`request_log` names the outcomes of errors.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +120,11 @@ pub struct Directives {
 impl Directives {
     /// Serializes the directives once.
     pub fn new() -> Self {
-        let json = |metrics| to_raw_value(metrics).unwrap_or_default();
-        Self { always: json(&METRICS[..2]), with_log_groups: json(&METRICS) }
+        let [requests, duration] = &REQUEST_METRICS;
+        Self {
+            always: to_raw_value(&[requests, duration]).unwrap_or_default(),
+            with_log_groups: to_raw_value(&[requests, duration, &LOG_GROUP_METRICS]).unwrap_or_default(),
+        }
     }
 
     /// The directives for a line with these counts.

@@ -1,5 +1,6 @@
-//! From API Gateway's event to an [`ApiRequest`]: who calls, what, and how long there is to answer.
+//! From the HTTP request of an event to an [`ApiRequest`]: who calls, what, and how long there is to answer.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -125,6 +126,13 @@ impl Route {
                 segments.next().is_none().then_some(PathParameters(parameters))
             }
         }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Resource(path, _) | Self::Path(path)) = self;
+        f.write_str(path)
     }
 }
 

@@ -94,7 +94,7 @@ fn level_and_outcome(error: &ApiError) -> (Level, &'static str) {
         ApiError::Conflict(..) => (Level::INFO, "conflict"),
         ApiError::Throttling(..) => (Level::WARN, "throttled"),
         ApiError::InternalServer(_) => (Level::ERROR, "internal"),
-        ApiError::UnknownOperation => (Level::INFO, "unknown_operation"),
+        ApiError::UnknownOperation(_) => (Level::INFO, "unknown_operation"),
     }
 }
 

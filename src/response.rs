@@ -83,7 +83,7 @@ impl ApiResponse {
                 "The service encountered an internal error. Try again later.",
                 json!({}),
             ),
-            ApiError::UnknownOperation => (
+            ApiError::UnknownOperation(_) => (
                 "UnknownOperationException",
                 StatusCode::NOT_FOUND,
                 None,

@@ -19,20 +19,21 @@ use crate::model::{LogGroupName, Violation};
 const CREATE_LOG_GROUP: &str = "logs:CreateLogGroup";
 const PUT_RETENTION_POLICY: &str = "logs:PutRetentionPolicy";
 
-/// How long to keep trying. A caller who floods the API with new names must not hold environments that others need.
+/// How long to keep trying. A caller who floods the API with new names must not hold execution environments that others
+/// need.
 const RETRY_BUDGET: Duration = Duration::from_secs(3);
 
 /// The wait after the first attempt. It doubles up to the longest wait, and jitter cuts it to between 50 and 100 %.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_millis(800);
 
-/// Who vouches that the log group exists.
+/// How it is known that the log group exists.
 pub enum Ensured {
     /// CloudWatch Logs: it created the log group or already had it, and the retention is set if there is one to set.
     ByCloudWatchLogs,
     /// CloudWatch Logs, but the retention could not be set.
     WithoutRetention(Cause),
-    /// The table: another environment has asked CloudWatch Logs.
+    /// The table: another process has asked CloudWatch Logs.
     ByTheTable,
 }
 
@@ -54,7 +55,7 @@ impl LogGroups {
     /// Creates the log group unless it exists, and sets its retention.
     ///
     /// CreateLogGroup is limited to 10 calls per second per account and Region. A transient failure is retried for
-    /// about 3 seconds; before each retry `is_known` tells whether another environment was faster.
+    /// about 3 seconds; before each retry `is_known` tells whether another process was faster.
     ///
     /// # Errors
     /// The mapping of the last failure. CloudWatch Logs has then confirmed no log group.

@@ -121,17 +121,17 @@ macro_rules! string_member {
             ///
             /// # Errors
             /// The first constraint that the value breaks.
-            pub fn new(value: impl Into<String>) -> Result<Self, Violation> {
+            pub fn new(value: impl Into<String>) -> Result<Self, $crate::model::Violation> {
                 let value = value.into();
                 if !$length.contains(&value.chars().count()) {
-                    return Err(Violation::Length($length));
+                    return Err($crate::model::Violation::Length($length));
                 }
                 $(let matches: fn(&str) -> bool = $matches;
                 if !matches(&value) {
-                    return Err(Violation::Pattern($pattern));
+                    return Err($crate::model::Violation::Pattern($pattern));
                 })?
                 $(if value.starts_with($reserved) {
-                    return Err(Violation::ReservedPrefix($reserved));
+                    return Err($crate::model::Violation::ReservedPrefix($reserved));
                 })?
                 Ok(Self(value))
             }
@@ -143,10 +143,10 @@ macro_rules! string_member {
             }
         }
 
-        impl Member<'_> for $name {
-            fn from_json(value: &RawValue) -> Result<Self, Violation> {
-                let value: String = serde_json::from_str(value.get()).map_err(|_| Violation::Type("a string"))?;
-                Self::new(value)
+        impl $crate::model::Member<'_> for $name {
+            fn from_json(value: &::serde_json::value::RawValue) -> Result<Self, $crate::model::Violation> {
+                let text = ::serde_json::from_str::<String>(value.get());
+                Self::new(text.map_err(|_| $crate::model::Violation::Type("a string"))?)
             }
         }
 

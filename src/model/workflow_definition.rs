@@ -1,9 +1,6 @@
 //! The members of a workflow definition.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use super::{Member, Violation};
 
 string_member!(
     /// The name of a workflow definition.
@@ -58,6 +55,7 @@ pub struct WorkflowExportConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Violation;
     use super::*;
 
     fn names(values: &[String]) -> Vec<Option<Violation>> {

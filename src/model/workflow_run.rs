@@ -1,10 +1,9 @@
 //! The members of a workflow run.
 
 use jiff::SignedDuration;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{DateTime, Member, Violation};
+use super::DateTime;
 
 string_member!(
     /// The token that makes a request idempotent; case-sensitive. It has no `Debug`, so no log can repeat it.
@@ -108,6 +107,7 @@ impl ClientToken {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Violation;
     use super::*;
 
     fn tokens(values: &[String]) -> Vec<Option<Violation>> {

@@ -22,7 +22,7 @@ const LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long to remember a log group whose item could not be written, or whose retention could not be set, before trying
 /// again.
-const UNWRITTEN_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+const UNRECORDED_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The mean lifetime of a log group's item. Jitter spreads it from 3/4 to 5/4 of this, so that items written together
 /// do not expire together.
@@ -143,23 +143,22 @@ async fn create_workflow_run(
     input: CreateWorkflowRunRequest,
 ) -> Result<(WorkflowRun, Outcome), ApiError> {
     let now = app.now();
-    let name = input.workflow_definition_name.clone();
-    let definition_key = definition_key(account_id, &name);
+    let definition_name = input.workflow_definition_name.clone();
+    let definition_key = definition_key(account_id, &definition_name);
     let log_group = input.log_group_name.clone().map(|name| (log_group_key(&name), name));
     let mut run = requested_run(app, account_id, request.stored_id(), input);
 
     // 1. Read everything that this process has not cached, in one call.
+    let cached_definition_id = app.known_definitions.get(&definition_key, now);
+    let uncached_definition_key = Some(definition_key).filter(|_| cached_definition_id.is_none());
+    run.definition_id = cached_definition_id.unwrap_or_default();
     let mut unknown_log_group = log_group.filter(|(key, _)| app.known_log_groups.get(key, now).is_none());
-    let known_definition = app.known_definitions.get(&definition_key, now);
-    let is_known = known_definition.is_some();
-    run.definition_id = known_definition.unwrap_or_default();
-    if !is_known || unknown_log_group.is_some() {
+    if uncached_definition_key.is_some() || unknown_log_group.is_some() {
         let log_group_key = unknown_log_group.as_ref().map(|(key, _)| key.as_str());
-        let definition_key = Some(definition_key).filter(|_| !is_known);
-        let found = app.store.find(&run.key(), definition_key.as_deref(), log_group_key, now).await?;
+        let found = app.store.find(&run.key(), uncached_definition_key.as_deref(), log_group_key, now).await?;
         let mut is_active = true;
-        if let Some(key) = definition_key {
-            let definition = app.existing_definition(found.definition, &name, key, now)?;
+        if let Some(key) = uncached_definition_key {
+            let definition = app.check_and_cache_definition(found.definition, &definition_name, key, now)?;
             is_active = definition.is_active();
             run.definition_id = definition.definition_id;
         }
@@ -168,7 +167,7 @@ async fn create_workflow_run(
             return replay(existing, &run);
         }
         if !is_active {
-            let resource = Resource::WorkflowDefinition(name.into());
+            let resource = Resource::WorkflowDefinition(definition_name.into());
             return Err(ApiError::Conflict(resource, "The workflow definition is being deleted."));
         }
         if found.log_group
@@ -179,23 +178,14 @@ async fn create_workflow_run(
     }
 
     // 2. Create the log group, unless it is known.
-    let mut new_log_group = None;
-    if let Some((key, name)) = unknown_log_group {
-        // If the table cannot be read, the next CreateLogGroup decides.
-        let is_known = || async { app.store.knows_log_group(&key, now).await.unwrap_or(false) };
-        match app.log_groups.ensure(&name, is_known, &request.counters).await? {
-            Ensured::ByCloudWatchLogs => new_log_group = Some(key),
-            Ensured::ByTheTable => app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
-            Ensured::WithoutRetention(cause) => {
-                let detail = describe(cause.as_ref());
-                warn!(request_id = request.request_id, detail, "the log group's retention was not set");
-                app.known_log_groups.insert(key, (), now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
-            }
-        }
-    }
+    let new_log_group_key = match unknown_log_group {
+        Some((key, name)) => ensure_log_group(app, request, key, &name, now).await?,
+        None => None,
+    };
 
-    // 3. Commit, and at the same time tell the other environments about the log group.
-    let (put, ()) = tokio::join!(app.store.put_run(&run, now), remember_log_group(app, request, new_log_group, now));
+    // 3. Commit, and at the same time tell the other processes about the log group.
+    let record = record_log_group(app, &request.request_id, new_log_group_key, now);
+    let (put, ()) = tokio::join!(app.store.put_run(&run, now), record);
     match put? {
         PutRun::Created => Ok((run, Outcome::Created)),
         PutRun::Existing(StoredRun::Run(existing)) if is_own(&existing, &run) => Ok((*existing, Outcome::Created)),
@@ -203,7 +193,29 @@ async fn create_workflow_run(
     }
 }
 
-/// The run that the request asks for; its `definition_id` is filled in later. A request without a client token gets a
+/// Makes sure that a log group exists. Returns its key if the table is still to be told.
+async fn ensure_log_group(
+    app: &App,
+    request: &ApiRequest,
+    key: String,
+    name: &LogGroupName,
+    now: Timestamp,
+) -> Result<Option<String>, ApiError> {
+    // If the table cannot be read, the next CreateLogGroup decides.
+    let is_recorded = || async { app.store.knows_log_group(&key, now).await.unwrap_or(false) };
+    match app.log_groups.ensure(name, is_recorded, &request.counters).await? {
+        Ensured::ByCloudWatchLogs => return Ok(Some(key)),
+        Ensured::ByTheTable => app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
+        Ensured::WithoutRetention(cause) => {
+            let detail = describe(cause.as_ref());
+            warn!(request_id = request.request_id, detail, "the log group's retention was not set");
+            app.known_log_groups.insert(key, (), now + UNRECORDED_LOG_GROUP_TIME_TO_LIVE);
+        }
+    }
+    Ok(None)
+}
+
+/// The run that the request describes; its `definition_id` is filled in later. A request without a client token gets a
 /// random one, so that there is one path through the code.
 fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWorkflowRunRequest) -> WorkflowRun {
     let client_token = input.client_token.unwrap_or_else(|| ClientToken::random(app.uuid()));
@@ -256,7 +268,7 @@ fn replay(existing: StoredRun, requested: &WorkflowRun) -> Result<(WorkflowRun, 
 }
 
 /// Records, here and in the table, that a log group exists. It helps later requests and never fails this one.
-async fn remember_log_group(app: &App, request: &ApiRequest, key: Option<String>, now: Timestamp) {
+async fn record_log_group(app: &App, request_id: &str, key: Option<String>, now: Timestamp) {
     let Some(key) = key else { return };
     let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
     let written = timeout(LOG_GROUP_ITEM_TIMEOUT, app.store.put_log_group(&key, expires_at)).await;
@@ -265,6 +277,6 @@ async fn remember_log_group(app: &App, request: &ApiRequest, key: Option<String>
         Ok(Err(error)) => error.detail(),
         Err(elapsed) => Some(elapsed.to_string()),
     };
-    warn!(request_id = request.request_id, detail = failure, "the log group's item was not written");
-    app.known_log_groups.insert(key, (), now + UNWRITTEN_LOG_GROUP_TIME_TO_LIVE);
+    warn!(request_id, detail = failure, "the log group's item was not written");
+    app.known_log_groups.insert(key, (), now + UNRECORDED_LOG_GROUP_TIME_TO_LIVE);
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use super::{AuthorizedRequest, Outcome, Success};
-use crate::app::App;
+use crate::app::{App, DEFINITION_TIME_TO_LIVE};
 use crate::error::{ApiError, Resource};
 use crate::model::{MaxResults, Page, SortOrder, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowRunId};
 use crate::store::{DeletedRun, MarkedDeleting, WorkflowDefinition, definition_key, run_key};
@@ -25,9 +25,11 @@ const DELETES_AT_ONCE: usize = 32;
 /// The wait before the index is read again if it showed only runs that are already deleted.
 const INDEX_DELAY: Duration = Duration::from_millis(50);
 
-/// How long a definition stays `DELETING` at least. After that, no process can still have it cached as `ACTIVE` (60
+/// The minimum time for which a definition stays `DELETING`. After that, no process can still have it cached as `ACTIVE` (60
 /// seconds) or be about to write a run of it.
 const LINGER: SignedDuration = SignedDuration::from_secs(120);
+
+const _: () = assert!(LINGER.as_secs() >= 2 * DEFINITION_TIME_TO_LIVE.as_secs());
 
 /// How long the item of a definition that is gone is kept, in seconds.
 const ITEM_SECONDS: i64 = 24 * 60 * 60;
@@ -81,7 +83,7 @@ async fn delete_workflow_definition(
     // 2. Delete its runs.
     let is_empty = sweep(app, &definition, sweep_until).await?;
 
-    // 3. Mark it to be gone, once no process can still have it cached.
+    // 3. Set when it is gone: once no process can still have it cached.
     if is_empty && definition.gone_at.is_none() {
         let now = app.date_time();
         let deleted_at = definition.deleted_at.unwrap_or(now);

@@ -44,7 +44,7 @@ async fn get_workflow_definition(
     let key = definition_key(account_id, name);
     let now = app.now();
     let found = app.store.get_definition(&key, now).await?;
-    let definition = app.existing_definition(found, name, key, now)?;
+    let definition = app.check_and_cache_definition(found, name, key, now)?;
     let WorkflowDefinition { name, created_at, status, description, export_config, .. } = definition;
     let arn = app.arns.workflow_definition(account_id, &name);
     Ok(GetWorkflowDefinitionResponse { name, arn, created_at, status, description, export_config })

@@ -46,7 +46,7 @@ async fn get_workflow_run(app: &App, account_id: &str, input: &RunInput) -> Resu
         app.store.get_run(&run_key, &definition_id).await?
     } else {
         let found = app.store.find(&run_key, Some(&definition_key), None, now).await?;
-        let definition = app.existing_definition(found.definition, name, definition_key, now)?;
+        let definition = app.check_and_cache_definition(found.definition, name, definition_key, now)?;
         found.run.and_then(|run| run.of(&definition.definition_id))
     };
     let run = run

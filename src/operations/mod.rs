@@ -77,7 +77,10 @@ static UNKNOWN: Operation = Operation {
     method: Method::OPTIONS,
     path: "",
     status: StatusCode::NOT_FOUND,
-    handle: |_, _| Box::pin(ready(Err(ApiError::UnknownOperation))),
+    handle: |_, AuthorizedRequest { request, .. }| {
+        let method_and_route: String = format!("{} {}", request.method, request.route).chars().take(200).collect();
+        Box::pin(ready(Err(ApiError::UnknownOperation(method_and_route))))
+    },
 };
 
 /// The operation for a method and route, and the values of its path parameters.

@@ -8,7 +8,7 @@ use super::{AuthorizedRequest, Outcome, Success};
 use crate::app::App;
 use crate::error::{ApiError, Resource};
 use crate::model::{RunState, Violation, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
-use crate::store::{EndedRun, run_key};
+use crate::store::{UpdatedRun, run_key};
 use crate::validation::Fields;
 
 /// The statuses that a client may set.
@@ -77,9 +77,11 @@ async fn update_workflow_run(
     let ended_at = (input.status != WorkflowRunStatus::Running).then_some(now);
     let state = RunState { status: input.status, ended_at };
     let latest_start = app.run_timeout.latest_start(now);
-    let existing = match app.store.end_run(&key, &definition_id, state, latest_start).await? {
-        EndedRun::Updated => return Ok(Outcome::Updated),
-        EndedRun::NotRunning(existing) => existing.and_then(|run| run.of(&definition_id)),
+    let existing = match app.store.update_run(&key, &definition_id, state, latest_start).await? {
+        // The write tells that the run is RUNNING, and so does the request.
+        UpdatedRun::Updated if input.status == WorkflowRunStatus::Running => return Ok(Outcome::Unchanged),
+        UpdatedRun::Updated => return Ok(Outcome::Updated),
+        UpdatedRun::NotRunning(existing) => existing.and_then(|run| run.of(&definition_id)),
     };
 
     let resource = || Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned());
@@ -90,7 +92,7 @@ async fn update_workflow_run(
     }
     // The run has timed out, which the table does not say yet.
     if derived != run.stored_state() {
-        app.store.end_run(&key, &definition_id, derived, None).await?;
+        app.store.update_run(&key, &definition_id, derived, None).await?;
     }
     Ok(Outcome::Unchanged)
 }

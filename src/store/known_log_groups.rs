@@ -1,4 +1,4 @@
-//! Log groups known to exist, so that other environments need not ask CloudWatch Logs.
+//! Log groups known to exist, so that other processes need not ask CloudWatch Logs.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub struct KnownLogGroup {
 }
 
 impl KnownLogGroup {
-    /// Whether the item is there and has not expired.
+    /// Whether the item exists and has not expired.
     pub fn is_current(item: Option<Self>, now: Timestamp) -> bool {
         item.is_some_and(|known| super::is_current(Some(known.expires_at), now))
     }
@@ -37,7 +37,7 @@ impl Store {
         Ok(KnownLogGroup::is_current(self.get(key).await?, now))
     }
 
-    /// Records, for every environment, that a log group exists.
+    /// Records, for every process, that a log group exists.
     ///
     /// # Errors
     /// The errors of the call.

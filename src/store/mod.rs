@@ -30,7 +30,7 @@ use known_log_groups::KnownLogGroup;
 pub use index::Listing;
 pub use known_log_groups::log_group_key;
 pub use workflow_definitions::{MarkedDeleting, PutDefinition, WorkflowDefinition, definition_key};
-pub use workflow_runs::{ClientInfo, DeletedRun, EndedRun, PutRun, StoredRun, WorkflowRun, run_key};
+pub use workflow_runs::{ClientInfo, DeletedRun, PutRun, StoredRun, UpdatedRun, WorkflowRun, run_key};
 
 /// The table's one key attribute.
 const KEY: &str = "pk";

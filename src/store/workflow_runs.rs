@@ -82,7 +82,7 @@ impl WorkflowRun {
     /// The key of the run's item.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("run/{}/{}", self.account_id, self.workflow_run_id)
+        key(&self.account_id, &self.workflow_run_id)
     }
 
     /// The stored state, from which [`RunTimeout`](crate::model::RunTimeout) derives the current one.
@@ -124,7 +124,11 @@ impl StoredRun {
 /// The key of a run's item.
 #[must_use]
 pub fn run_key(account_id: &str, id: &WorkflowRunId) -> String {
-    format!("run/{account_id}/{}", id.as_str())
+    key(account_id, id.as_str())
+}
+
+fn key(account_id: &str, id: &str) -> String {
+    format!("run/{account_id}/{id}")
 }
 
 /// How [`Store::put_run`] ended.
@@ -135,8 +139,8 @@ pub enum PutRun {
     Existing(StoredRun),
 }
 
-/// How [`Store::end_run`] ended.
-pub enum EndedRun {
+/// How [`Store::update_run`] ended.
+pub enum UpdatedRun {
     /// The run has its new state.
     Updated,
     /// The run is not `RUNNING` or does not exist; nothing was changed.
@@ -188,13 +192,13 @@ impl Store {
     ///
     /// # Errors
     /// The errors of the call; an item that does not parse.
-    pub async fn end_run(
+    pub async fn update_run(
         &self,
         key: &str,
         definition_id: &str,
         state: RunState,
         latest_start: Option<DateTime>,
-    ) -> Result<EndedRun, ApiError> {
+    ) -> Result<UpdatedRun, ApiError> {
         let mut update = self
             .client
             .update_item()
@@ -218,9 +222,9 @@ impl Store {
                 .expression_attribute_values(":latestStart", string(latest_start.to_string())),
             None => update.condition_expression(is_running),
         };
-        let Err(error) = update.send().await else { return Ok(EndedRun::Updated) };
+        let Err(error) = update.send().await else { return Ok(UpdatedRun::Updated) };
         let existing = refusing_item_of_update(error)?;
-        Ok(EndedRun::NotRunning(existing.map(|item| parse(key, item)).transpose()?))
+        Ok(UpdatedRun::NotRunning(existing.map(|item| parse(key, item)).transpose()?))
     }
 
     /// Replaces a run of this definition with its tombstone, which removes it from the index.
