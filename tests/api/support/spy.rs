@@ -69,6 +69,15 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let mut json: Value = serde_json::from_slice(&body).unwrap();
     let request = Request::from_parts(parts, body.into());
+    // In every test. DynamoDB here would not tell: its reads are always consistent.
+    match operation.as_str() {
+        "GetItem" => assert_eq!(json["ConsistentRead"], true, "{json}"),
+        "BatchGetItem" => {
+            let tables = json["RequestItems"].as_object().unwrap();
+            assert!(tables.values().all(|table| table["ConsistentRead"] == true), "{json}");
+        }
+        _ => {}
+    }
     let key = json["Item"]["pk"]["S"].as_str().or(json["Key"]["pk"]["S"].as_str()).unwrap_or_default();
     let fault = {
         let (calls, plans) = &mut *spy.0.lock().unwrap();
