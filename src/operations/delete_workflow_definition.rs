@@ -67,8 +67,14 @@ async fn delete_workflow_definition(
     let not_found = || ApiError::ResourceNotFound(Resource::WorkflowDefinition(name.as_str().to_owned()));
     let key = definition_key(account_id, name);
 
-    // 1. Stop starting runs: here at once, in other processes within a minute.
-    let marked = app.store.mark_deleting(&key, app.now()).await;
+    // 1. Stop starting runs: here at once, in other processes within a minute. The generation is part of the condition, so
+    //    that an attempt which lands late does not delete a later definition of the name.
+    let now = app.now();
+    let definition_id = match app.known_definitions.get(&key, now) {
+        Some(definition_id) => definition_id,
+        None => app.store.get_definition(&key, now).await?.ok_or_else(not_found)?.definition_id,
+    };
+    let marked = app.store.mark_deleting(&key, &definition_id, app.now()).await;
     app.known_definitions.remove(&key);
     let definition = match marked? {
         MarkedDeleting::Deleting(definition) => definition,

@@ -137,21 +137,24 @@ impl Store {
         self.list(&[list_key(account_id)], page).await
     }
 
-    /// Marks a definition as `DELETING`, if it exists and is not gone.
+    /// Marks a definition as `DELETING`, if it is still this generation and not gone.
     ///
     /// # Errors
     /// The errors of the call; an item that does not parse.
-    pub async fn mark_deleting(&self, key: &str, now: Timestamp) -> Result<MarkedDeleting, ApiError> {
+    pub async fn mark_deleting(
+        &self,
+        key: &str,
+        definition_id: &str,
+        now: Timestamp,
+    ) -> Result<MarkedDeleting, ApiError> {
         let result = self
             .client
             .update_item()
             .table_name(&self.table_name)
             .set_key(Some(key_of(key)))
             .update_expression("SET #status = :deleting, deletedAt = if_not_exists(deletedAt, :deletedAt)")
-            .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(expiresAt) OR expiresAt > :now) \
-                 AND (attribute_not_exists(goneAt) OR goneAt > :now)",
-            )
+            .condition_expression("definitionId = :definitionId AND (attribute_not_exists(goneAt) OR goneAt > :now)")
+            .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
             .expression_attribute_values(":deletedAt", string(DateTime::new(now).to_string()))
@@ -167,7 +170,8 @@ impl Store {
             }
             Err(error) => {
                 let existing = refusing_item_of_update(error)?.map(|item| parse::<WorkflowDefinition>(key, item));
-                let gone = existing.transpose()?.filter(|definition| definition.is_current(now));
+                let is_it = |found: &WorkflowDefinition| found.definition_id == definition_id && found.is_current(now);
+                let gone = existing.transpose()?.filter(is_it);
                 Ok(gone.map_or(MarkedDeleting::Absent, |definition| MarkedDeleting::Gone(Box::new(definition))))
             }
         }
