@@ -3,14 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::aws::Services;
-use super::environment::{Environment, now};
+use super::environment::Environment;
 use super::network::{Fault, Network};
-use super::paused::{database, on_paused_time, put_definition};
+use super::services::Services;
+use super::virtual_time::{database, on_virtual_time, put_definition};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
@@ -29,7 +28,7 @@ impl Watched {
         let made = Arc::clone(&calls);
         let network: Network = Arc::new(move |operation, key| {
             made.lock().unwrap().push(operation.to_owned());
-            if key.starts_with("log-group/") { fault } else { Fault::None }
+            if operation == "PutItem" && key.starts_with("log-group/") { fault } else { Fault::None }
         });
         Self { environment: Environment::start(services, &network, TIMEOUT), calls }
     }
@@ -41,7 +40,7 @@ impl Watched {
             "logGroupName": log_group_name,
             "modelId": "nova-act-latest",
         });
-        let (answer, _) = self.environment.invoke(ACCOUNT, definition, &body).await;
+        let (answer, _) = self.environment.create_run(ACCOUNT, definition, &body).await;
         let mut calls = std::mem::take(&mut *self.calls.lock().unwrap());
         calls.sort();
         (answer.unwrap().status, calls)
@@ -58,7 +57,7 @@ fn expires_at(item: &Value) -> i64 {
 
 #[test]
 fn a_warm_create_makes_one_call_and_a_cold_one_at_most_four() {
-    on_paused_time(database(), 0, 10.0, async |services| {
+    on_virtual_time(database(), 0, 10.0, async |services| {
         let first = Watched::start(services, Fault::None);
         let cold = created(&["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]);
         assert_eq!(first.create("demo", Some("/a")).await, cold);
@@ -85,7 +84,7 @@ fn size(value: &Value) -> usize {
 /// A write unit is a kilobyte, and what a million creates cost follows from it.
 #[test]
 fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
-    on_paused_time(database(), 0, 10.0, async |services| {
+    on_virtual_time(database(), 0, 10.0, async |services| {
         let environment = Watched::start(services, Fault::None).environment;
         let usual = json!({
             "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
@@ -101,7 +100,7 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
         });
         put_definition(services, ACCOUNT, &"d".repeat(40), "ACTIVE");
         for (definition, body, write_units) in [("demo", usual, 1), (&*"d".repeat(40), largest, 3)] {
-            let (answer, _) = environment.invoke(ACCOUNT, definition, &body).await;
+            let (answer, _) = environment.create_run(ACCOUNT, definition, &body).await;
             let answer = answer.unwrap();
             assert_eq!(answer.status, 201);
             let run = answer.body["workflowRunId"].as_str().unwrap();
@@ -114,7 +113,7 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
 
 #[test]
 fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
-    on_paused_time(database(), 0, 10.0, async |services| {
+    on_virtual_time(database(), 0, 10.0, async |services| {
         let environment = Watched::start(services, Fault::None);
         assert_eq!(environment.create("demo", Some("a b")).await, (400, vec![]));
         assert_eq!(environment.create("nope", Some("/a")).await, (404, vec!["BatchGetItem".to_owned()]));
@@ -123,7 +122,7 @@ fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
 
 #[test]
 fn what_was_learnt_is_forgotten_in_time() {
-    on_paused_time(database(), 0, 10.0, async |services| {
+    on_virtual_time(database(), 0, 10.0, async |services| {
         let environment = Watched::start(services, Fault::None);
         let start = Instant::now();
         for (seconds, calls) in [
@@ -146,9 +145,9 @@ fn what_was_learnt_is_forgotten_in_time() {
 fn a_log_group_is_remembered_for_about_a_day() {
     let mut hours = Vec::new();
     for seed in 0..100 {
-        on_paused_time(database(), seed, 10.0, async |services| {
+        on_virtual_time(database(), seed, 10.0, async |services| {
             Watched::start(services, Fault::None).create("demo", Some("/a")).await;
-            let seconds = expires_at(&services.item("log-group//a").unwrap()) - now(services).as_second();
+            let seconds = expires_at(&services.item("log-group//a").unwrap()) - services.now().as_second();
             hours.push(seconds / 3_600);
         });
     }
@@ -160,9 +159,9 @@ fn a_log_group_is_remembered_for_about_a_day() {
 
 #[test]
 fn an_item_that_has_expired_counts_as_absent() {
-    on_paused_time(database(), 0, 10.0, async |services| {
+    on_virtual_time(database(), 0, 10.0, async |services| {
         let environment = Watched::start(services, Fault::None);
-        let now: Timestamp = now(services);
+        let now = services.now();
         let expired = json!({"pk": {"S": "log-group//a"}, "expiresAt": {"N": now.as_second().to_string()}});
         services.put(&expired);
         environment.create("demo", Some("/a")).await;
@@ -175,7 +174,7 @@ fn an_item_that_has_expired_counts_as_absent() {
 fn a_log_groups_item_never_fails_a_run_and_is_tried_again_after_a_minute() {
     let hangs = Fault::Late(Duration::from_hours(1), Duration::ZERO);
     for fault in [Fault::Error(400, "AccessDeniedException"), Fault::Cut, hangs] {
-        on_paused_time(database(), 0, 10.0, async |services| {
+        on_virtual_time(database(), 0, 10.0, async |services| {
             let environment = Watched::start(services, fault);
             let start = Instant::now();
             let create = || environment.create("demo", Some("/a"));

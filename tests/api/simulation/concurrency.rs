@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::environment::Environment;
 use super::network::{Fault, Network};
-use super::paused::{database, on_paused_time, put_definition};
+use super::virtual_time::{database, on_virtual_time, put_definition};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
@@ -27,7 +27,7 @@ async fn latencies(environment: &Arc<Environment>, creates: usize) -> Vec<Durati
             let body = json!({
                 "clientInfo": {"compatibilityVersion": 1}, "logGroupName": "/a", "modelId": "nova-act-latest",
             });
-            let (answer, _) = environment.invoke(ACCOUNT, "demo", &body).await;
+            let (answer, _) = environment.create_run(ACCOUNT, "demo", &body).await;
             assert_eq!(answer.unwrap().status, 201);
             asked.elapsed()
         });
@@ -38,7 +38,7 @@ async fn latencies(environment: &Arc<Environment>, creates: usize) -> Vec<Durati
 #[test]
 fn requests_of_one_environment_do_not_wait_for_each_other() {
     for creates in [1, 8, 64] {
-        on_paused_time(database(), 0, 10.0, async |services| {
+        on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");
             let slow: Network = Arc::new(|_, _| Fault::Late(CALL / 2, CALL / 2));
             let first = Environment::start(services, &slow, TIMEOUT);

@@ -1,92 +1,232 @@
-//! A create that fails, or whose process is gone, at each of its AWS calls in turn; and the retry.
+//! Every operation, failing or losing its process at each of its AWS calls in turn; and the same request again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use jiff::SignedDuration;
+use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
-use super::aws::Services;
-use super::environment::Environment;
+use super::environment::{Answer, Environment, Settings};
 use super::network::{Fault, Network};
-use super::paused::{database, on_paused_time, put_definition};
-use super::schedule::check_answer;
+use super::request::{Page, Request};
+use super::services::Services;
+use super::virtual_time::{database, on_virtual_time};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
 const LOG_GROUP: &str = "/workflow-runs/demo";
+const TOKEN: &str = "a-client-token-of-36-characters-0000";
+const FOREVER: usize = usize::MAX / 2;
 
-/// The calls of a cold create, in their order; the last two are made side by side.
-const CALLS: [&str; 4] = ["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"];
-
-fn body() -> Value {
-    json!({
-        "clientInfo": {"compatibilityVersion": 1},
-        "clientToken": "a-client-token-of-36-characters-0000",
-        "logGroupName": LOG_GROUP,
-        "modelId": "nova-act-latest",
-    })
+/// An operation in a state of the table in which it makes as many calls as it can.
+struct Scenario {
+    request: Request,
+    /// What is done before.
+    before: Vec<Request>,
+    /// The time that passes then.
+    pause: Duration,
+    /// The calls of an environment that knows nothing, in their order.
+    calls: &'static [&'static str],
+    /// The call from which on the work is done, even if no answer comes.
+    commit: usize,
+    /// The status of the request when it is repeated.
+    status: u16,
+    /// What the table must hold in the end.
+    is_done: fn(&Services) -> bool,
 }
 
-fn key() -> String {
-    let token = ClientToken::new(body()["clientToken"].as_str().unwrap()).unwrap();
-    format!("run/{ACCOUNT}/{}", token.workflow_run_id(ACCOUNT).as_str())
+fn run_id() -> String {
+    ClientToken::new(TOKEN).unwrap().workflow_run_id(ACCOUNT).as_str().to_owned()
 }
+
+fn run_key() -> String {
+    format!("run/{ACCOUNT}/{}", run_id())
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let name = "demo";
+    let create_definition =
+        || Request::CreateDefinition { name, token: Some(TOKEN.to_owned()), description: Some("described") };
+    let create_run = || Request::CreateRun {
+        name,
+        token: Some(TOKEN.to_owned()),
+        model: "nova-act-latest",
+        log_group: Some(LOG_GROUP.to_owned()),
+    };
+    let update = |status| Request::UpdateRun { name, id: run_id(), status };
+    let delete_definition = || Request::DeleteDefinition { name };
+    let a_run = || vec![create_definition(), create_run()];
+    let scenario = |request, before, calls, commit, status, is_done| Scenario {
+        request,
+        before,
+        pause: Duration::ZERO,
+        calls,
+        commit,
+        status,
+        is_done,
+    };
+    let read = |request, calls| scenario(request, a_run(), calls, 0, 200, |services| services.runs().len() == 1);
+    vec![
+        scenario(create_definition(), vec![], &["PutItem"], 0, 201, |services| {
+            services.items("definition/").into_values().all(|item| item["status"]["S"] == "ACTIVE")
+        }),
+        scenario(
+            create_run(),
+            vec![create_definition()],
+            &["BatchGetItem", "CreateLogGroup", "PutRetentionPolicy", "PutItem", "PutItem"],
+            3,
+            201,
+            |services| {
+                services.runs().into_keys().eq([run_key()]) && services.log_groups() == [LOG_GROUP.to_owned()].into()
+            },
+        ),
+        read(Request::GetDefinition { name }, &["GetItem"]),
+        read(Request::GetRun { name, id: run_id() }, &["BatchGetItem"]),
+        read(Request::ListDefinitions { page: Page::default() }, &["Query"]),
+        read(Request::ListRuns { name, page: Page::default() }, &["GetItem", "Query", "Query", "Query", "Query"]),
+        scenario(update("SUCCEEDED"), a_run(), &["GetItem", "UpdateItem"], 1, 200, |services| {
+            services.runs()[&run_key()]["status"]["S"] == "SUCCEEDED"
+        }),
+        // A time-out that was derived is stored.
+        Scenario {
+            pause: Duration::from_hours(2),
+            ..scenario(update("TIMED_OUT"), a_run(), &["GetItem", "UpdateItem", "UpdateItem"], 2, 200, |services| {
+                services.runs()[&run_key()]["status"]["S"] == "TIMED_OUT"
+            })
+        },
+        scenario(Request::DeleteRun { name, id: run_id() }, a_run(), &["GetItem", "PutItem"], 1, 202, |services| {
+            services.runs().is_empty() && services.item(&run_key()).is_some()
+        }),
+        scenario(delete_definition(), a_run(), DELETION, DELETION.len() - 1, 202, |services| {
+            let definitions = services.items("definition/");
+            services.runs().is_empty() && definitions.into_values().all(|item| item.get("goneAt").is_some())
+        }),
+    ]
+}
+
+/// The calls of a deletion of a definition with one run: it is read and marked, its run is found and deleted, none is found any
+/// more, and it goes.
+const DELETION: &[&str] = &[
+    "GetItem",
+    "UpdateItem",
+    "Query",
+    "Query",
+    "Query",
+    "Query",
+    "PutItem",
+    "Query",
+    "Query",
+    "Query",
+    "Query",
+    "UpdateItem",
+];
 
 /// A network on which this happens to the calls from this one on, as many as are told, and nothing to the others.
-fn network(first: usize, calls: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {
+fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
     let network = move |operation: &str, _: &str| {
         let call = count.fetch_add(1, Ordering::Relaxed);
-        if let Some(expected) = CALLS.get(call).filter(|_| call <= first) {
-            assert_eq!(operation, *expected);
+        if let Some(expected) = calls.get(call).filter(|_| call <= first) {
+            assert_eq!(operation, *expected, "call {call}");
         }
-        if (first..first + calls).contains(&call) { fault } else { Fault::None }
+        if (first..first.saturating_add(broken)).contains(&call) { fault } else { Fault::None }
     };
     (Arc::new(network), made)
 }
 
+fn settings() -> Settings {
+    let run_timeout = Some(SignedDuration::from_hours(1));
+    Settings { timeout: TIMEOUT, run_timeout, run_log_retention_days: Some(30) }
+}
+
+/// What a new environment on a calm network answers.
+async fn answer(services: &Arc<Services>, request: &Request) -> Answer {
+    let calm: Network = Arc::new(|_, _| Fault::None);
+    let (answer, _) = Environment::start_with(services, &calm, settings()).invoke(ACCOUNT, request).await;
+    let answer = answer.unwrap();
+    request.check_documented(&answer);
+    answer
+}
+
 #[test]
-fn wherever_a_create_breaks_off_the_retry_ends_in_one_run_and_one_log_group() {
-    let forever = usize::MAX / 2;
-    for first in 0..CALLS.len() {
-        for (fault, calls) in [
-            (Fault::Cut, 1),
-            (Fault::Cut, forever),
-            (Fault::Lost, 1),
-            (Fault::Lost, forever),
-            (Fault::Error(400, "AccessDeniedException"), forever),
-            (Fault::Error(500, "InternalServerError"), forever),
-            (Fault::DieBefore, 1),
-            (Fault::DieAfter, 1),
-        ] {
-            on_paused_time(database(), 0, 10.0, async |services: &Arc<Services>| {
-                put_definition(services, ACCOUNT, "demo", "ACTIVE");
-                let (network, made) = network(first, calls, fault);
-                let environment = Environment::start(services, &network, TIMEOUT);
-                let (broken, _) = environment.invoke(ACCOUNT, "demo", &body()).await;
-                assert!(made.load(Ordering::Relaxed) > first, "call {first} was not made");
-                let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
-                assert_eq!(broken.is_none(), dies, "{fault:?} at call {first}: {broken:?}");
+fn the_calls_of_each_operation_are_the_ones_that_are_broken_here() {
+    for scenario in scenarios() {
+        on_virtual_time(database(), 0, 10.0, async |services| {
+            for request in &scenario.before {
+                answer(services, request).await;
+            }
+            sleep(scenario.pause).await;
+            let last = scenario.calls.len();
+            let (network, made) = network(scenario.calls, last, 0, Fault::None);
+            let environment = Environment::start_with(services, &network, settings());
+            let (answer, _) = environment.invoke(ACCOUNT, &scenario.request).await;
+            assert_eq!(answer.unwrap().status, scenario.status, "{:?}", scenario.request);
+            assert_eq!(made.load(Ordering::Relaxed), last, "{:?}", scenario.request);
+            assert!((scenario.is_done)(services), "{:?}", scenario.request);
+        });
+    }
+}
 
-                if let Some(broken) = &broken {
-                    check_answer(services, &key(), Some(LOG_GROUP), broken);
-                }
-                // A failure that lasts leaves no run, unless it is the commit's answer that was lost.
-                if calls == forever && first <= 2 && !(fault == Fault::Lost && first == 2) {
-                    assert_ne!(broken.unwrap().status, 201, "{fault:?} at call {first}");
-                    assert!(services.runs().is_empty(), "{fault:?} at call {first}");
-                }
-
-                let calm: Network = Arc::new(|_, _| Fault::None);
-                let (answer, _) = Environment::start(services, &calm, TIMEOUT).invoke(ACCOUNT, "demo", &body()).await;
-                let answer = answer.unwrap();
-                assert_eq!(answer.status, 201, "{fault:?} at call {first}: {answer:?}");
-                check_answer(services, &key(), Some(LOG_GROUP), &answer);
-                assert_eq!(services.runs().into_keys().collect::<Vec<_>>(), [key()], "{fault:?} at call {first}");
-                assert_eq!(services.log_groups(), [LOG_GROUP.to_owned()].into());
-            });
+#[test]
+fn wherever_an_operation_breaks_off_the_same_request_ends_it() {
+    for scenario in scenarios() {
+        for first in 0..scenario.calls.len() {
+            for (fault, broken) in [
+                (Fault::Cut, 1),
+                (Fault::Cut, FOREVER),
+                (Fault::Lost, 1),
+                (Fault::Lost, FOREVER),
+                (Fault::Error(400, "AccessDeniedException"), FOREVER),
+                (Fault::Error(500, "InternalServerError"), FOREVER),
+                (Fault::DieBefore, 1),
+                (Fault::DieAfter, 1),
+            ] {
+                on_virtual_time(database(), 0, 10.0, async |services| {
+                    break_off_and_repeat(services, &scenario, first, broken, fault).await;
+                });
+            }
         }
     }
+}
+
+async fn break_off_and_repeat(
+    services: &Arc<Services>,
+    scenario: &Scenario,
+    first: usize,
+    broken: usize,
+    fault: Fault,
+) {
+    let what = format!("{:?}, {fault:?} at call {first}", scenario.request);
+    for request in &scenario.before {
+        answer(services, request).await;
+    }
+    sleep(scenario.pause).await;
+    let runs_before = services.runs();
+    let (network, made) = network(scenario.calls, first, broken, fault);
+    let environment = Environment::start_with(services, &network, settings());
+    let (failed, _) = environment.invoke(ACCOUNT, &scenario.request).await;
+    assert!(made.load(Ordering::Relaxed) > first, "{what}: the call was not made");
+    let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
+    assert_eq!(failed.is_none(), dies, "{what}: {failed:?}");
+    if let Some(failed) = &failed {
+        scenario.request.check_documented(failed);
+        assert!(failed.status != scenario.status || (scenario.is_done)(services), "{what}: {failed:?}");
+    }
+    // A failure that lasts leaves no run, unless it is the commit's answer that was lost.
+    let is_create = matches!(scenario.request, Request::CreateRun { .. });
+    if is_create && broken == FOREVER && first <= scenario.commit {
+        // Without its retention a log group will do.
+        let commit_is_lost = fault == Fault::Lost
+            && scenario.calls[first..scenario.commit].iter().all(|call| *call == "PutRetentionPolicy");
+        if !commit_is_lost {
+            assert_ne!(failed.unwrap().status, scenario.status, "{what}");
+            assert_eq!(services.runs(), runs_before, "{what}");
+        }
+    }
+    let repeated = answer(services, &scenario.request).await;
+    assert_eq!(repeated.status, scenario.status, "{what}: {repeated:?}");
+    assert!((scenario.is_done)(services), "{what}: {repeated:?}");
 }

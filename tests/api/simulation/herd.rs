@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::aws::Services;
 use super::environment::{Answer, Environment};
 use super::network::{Fault, Network};
-use super::paused::{database, on_paused_time, put_definition};
+use super::services::Services;
+use super::virtual_time::{database, on_virtual_time, put_definition};
 use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
@@ -34,7 +34,7 @@ async fn create(environment: &Environment, log_group_name: &str) -> (Answer, Dur
         "modelId": "nova-act-latest",
     });
     let asked = Instant::now();
-    let (answer, _) = environment.invoke(ACCOUNT, "demo", &body).await;
+    let (answer, _) = environment.create_run(ACCOUNT, "demo", &body).await;
     (answer.unwrap(), asked.elapsed())
 }
 
@@ -56,7 +56,7 @@ async fn herd(
 #[test]
 fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_one_does_not_ask_for_it() {
     for seed in 0..10 {
-        on_paused_time(database(), seed, 10.0, async |services| {
+        on_virtual_time(database(), seed, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");
             let (network, made) = network();
             let first = herd(services, &network, 60, |_| "/workflow-runs/demo".to_owned()).await;
@@ -73,7 +73,7 @@ fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_one_does_not_ask_for_i
 #[test]
 fn a_flood_of_new_log_groups_is_throttled_within_about_3_seconds_and_known_ones_do_not_notice() {
     for seed in 0..10 {
-        on_paused_time(database(), seed, 10.0, async |services| {
+        on_virtual_time(database(), seed, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");
             let (network, _) = network();
             let known = Environment::start(services, &network, TIMEOUT);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::aws::{JOURNAL, Journal, Services, error};
+use super::services::{JOURNAL, Journal, Services, error};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +39,11 @@ pub enum Fault {
     DieAfter,
 }
 
-/// Decides what happens to the next call, by its operation and the key of the item that it puts.
+/// The longest time that a call is under way before it is applied.
+pub const LATEST: Duration = Duration::from_secs(20);
+
+/// Decides what happens to the next call, by its operation and the key that it is about: that of the item, or of the
+/// partition of the index.
 pub type Network = Arc<dyn Fn(&str, &str) -> Fault + Send + Sync>;
 
 /// The HTTP client of one environment.
@@ -134,6 +138,12 @@ impl Connector {
     }
 }
 
+/// The key that a call is about; none, if it is about several.
+fn key_of(request: &Value) -> &str {
+    let keys = [&request["Item"]["pk"], &request["Key"]["pk"], &request["ExpressionAttributeValues"][":listKey"]];
+    keys.iter().find_map(|key| key["S"].as_str()).unwrap_or_default()
+}
+
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap();
@@ -141,14 +151,18 @@ impl HttpConnector for Connector {
         let body = request.body().bytes().unwrap().to_vec();
         let journal = JOURNAL.with(Arc::clone);
         let request: Value = serde_json::from_slice(&body).unwrap();
-        let key = request["Item"]["pk"]["S"].as_str().unwrap_or_default();
-        let is_put_of_run = key.starts_with("run/");
-        if is_put_of_run {
-            let mut journal = journal.lock().unwrap();
-            journal.put_sent = true;
-            journal.put_in_doubt += 1;
-        }
+        let key = key_of(&request);
+        let is_put_of_run = operation == "PutItem" && key.starts_with("run/");
         let fault = (self.network)(&operation, key);
+        {
+            let mut journal = journal.lock().unwrap();
+            journal.put_sent |= is_put_of_run;
+            journal.put_in_doubt += i32::from(is_put_of_run);
+            let arrives = !matches!(fault, Fault::Cut | Fault::Error(..) | Fault::DieBefore);
+            if arrives && matches!(&*operation, "PutItem" | "UpdateItem") {
+                journal.writes.count(key, 1);
+            }
+        }
         let kind = key.split('/').next().unwrap_or_default();
         self.services.trace(format_args!("{operation} {kind} {fault:?}"));
         let call = self.clone();

@@ -1,29 +1,30 @@
 //! One schedule: some clients, some environments, one seed that decides everything, and what must hold.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
-use super::aws::{Journal, Services};
-use super::environment::{Answer, Environment};
-use super::moods::network;
-use super::paused::{on_paused_time, put_definition};
+use super::client::World;
+use super::environment::Settings;
+use super::fault_plan::FaultPlan;
+use super::guarantees;
+use super::network::LATEST;
+use super::request::{Page, Request};
+use super::services::Services;
+use super::virtual_time::on_virtual_time;
 
-/// What one client wants, and asks for until it has an answer it can use.
-#[derive(Clone, Debug)]
-struct Job {
-    account_id: String,
-    definition: &'static str,
-    client_token: String,
-    model_id: &'static str,
-    log_group_name: Option<String>,
-    starts_after: Duration,
-}
+const HOUR: u64 = 3_600;
+
+/// Few names, tokens and accounts, so that clients collide all the time.
+const NAMES: [&str; 2] = ["demo", "other"];
+const RUN_TOKENS: u64 = 3;
+const DEFINITION_TOKENS: u64 = 2;
 
 /// Runs the schedule of a seed, and returns its trace.
 ///
@@ -31,211 +32,216 @@ struct Job {
 /// If something does not hold.
 pub fn run(database: Database, seed: u64) -> Vec<String> {
     let quota = if seed.is_multiple_of(3) { 1.0 } else { 10.0 };
-    on_paused_time(database, seed, quota, async |services| {
+    on_virtual_time(database, seed, quota, async |services| {
         schedule(services, seed).await;
         services.take_trace()
     })
 }
 
+/// What the clients of a schedule are like.
+#[derive(Clone, Copy)]
+struct Habits {
+    seed: u64,
+    /// How many of a hundred requests delete a definition.
+    deletions: u32,
+}
+
 async fn schedule(services: &Arc<Services>, seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let accounts = [format!("{seed}a"), format!("{seed}b")];
-    for account_id in &accounts {
-        put_definition(services, account_id, "demo", "ACTIVE");
-        put_definition(services, account_id, "off", "DELETING");
-    }
-    put_definition(services, &accounts[0], "theirs", "ACTIVE");
-    let jobs: Vec<Job> = (0..rng.usize(1..=6)).map(|_| job(&mut rng, seed, &accounts)).collect();
-    let network = network(services, &mut rng);
-    // Lambda's default, and the template's.
-    let timeout = Duration::from_secs(*rng.choice(&[3, 15]).unwrap());
-    let environments: Arc<Mutex<Vec<Arc<Environment>>>> = Arc::default();
-    for _ in 0..rng.usize(1..=3) {
-        environments.lock().unwrap().push(Arc::new(Environment::start(services, &network, timeout)));
-    }
-
-    let mut clients = JoinSet::new();
-    for job in jobs.clone() {
-        let (services, network, environments) = (Arc::clone(services), Arc::clone(&network), Arc::clone(&environments));
-        clients.spawn(async move {
-            sleep(job.starts_after).await;
-            for attempt in 0.. {
-                assert!(attempt < 200, "{job:?} gets no answer that it can use");
-                let environment = {
-                    let mut environments = environments.lock().unwrap();
-                    let at = fastrand::usize(..environments.len());
-                    if environments[at].is_dead() {
-                        environments[at] = Arc::new(Environment::start(&services, &network, timeout));
-                    }
-                    Arc::clone(&environments[at])
-                };
-                if let Some(answer) = ask(&services, &environment, &job, timeout).await {
-                    return (job, answer);
-                }
-                sleep(Duration::from_millis(fastrand::u64(50..=1_000))).await;
-            }
-            unreachable!()
-        });
-    }
-    let finisher = Arc::clone(services);
-    let finish_after = Duration::from_millis(rng.u64(..10_000));
-    tokio::spawn(async move {
-        sleep(finish_after).await;
-        finisher.finish_runs();
-    });
-    let ended = clients.join_all().await;
-    // What is still under way lands now.
-    sleep(Duration::from_mins(1)).await;
-
-    // No create has changed or removed a run.
-    for (key, run) in services.runs() {
-        assert_eq!(services.item(&key), Some(run));
-    }
-    // One token of one account: one run, and no run that nobody asked for.
-    for (job, answer) in &ended {
-        let key = job.run_key();
-        let same_token: Vec<_> = ended.iter().filter(|(other, _)| other.run_key() == key).collect();
-        let ids: Vec<_> = same_token.iter().filter_map(|(_, answer)| answer.body.get("workflowRunId")).collect();
-        assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
-        assert_eq!(services.item(&key).is_some(), !ids.is_empty(), "{key}");
-        // Somebody gets the run, unless nobody may.
-        let may_start = same_token.iter().any(|(job, _)| job.may_start(&accounts[0]));
-        assert_eq!(!ids.is_empty(), may_start, "{job:?}: {answer:?}");
-        assert!(same_token.iter().all(|(job, answer)| answer.status != 201 || job.may_start(&accounts[0])));
-        // And two different requests do not both.
-        let mut started = same_token.iter().filter(|(_, answer)| answer.status == 201);
-        if let Some((first, _)) = started.next() {
-            assert!(started.all(|(other, _)| other.request() == first.request()), "{key}");
-        }
-    }
-    let asked_for: Vec<_> = jobs.iter().map(Job::run_key).collect();
-    assert!(services.runs().keys().all(|key| asked_for.contains(key)));
-}
-
-fn job(rng: &mut fastrand::Rng, seed: u64, accounts: &[String]) -> Job {
-    Job {
-        account_id: rng.choice(accounts).unwrap().clone(),
-        definition: if rng.u8(..3) == 0 { rng.choice(["nope", "off", "theirs", "theirs"]).unwrap() } else { "demo" },
-        client_token: format!("token-of-a-client-{:016}", rng.u64(..3)),
-        model_id: match rng.u8(..16) {
-            0 => "", // invalid
-            1 | 2 => "another",
-            _ => "nova-act-latest",
-        },
-        log_group_name: (rng.u8(..4) != 0).then(|| format!("/{seed}/{}", rng.u8(..2))),
-        starts_after: Duration::from_millis(rng.u64(..1_500)),
-    }
-}
-
-impl Job {
-    /// What makes two requests equal.
-    fn request(&self) -> (&str, Value) {
-        (self.definition, self.body())
-    }
-
-    fn body(&self) -> Value {
-        json!({
-            "clientInfo": {"compatibilityVersion": 1},
-            "clientToken": self.client_token,
-            "logGroupName": self.log_group_name,
-            "modelId": self.model_id,
-        })
-    }
-
-    fn is_valid(&self) -> bool {
-        !self.model_id.is_empty()
-    }
-
-    /// Whether the request is valid, the account has the definition, and it is active.
-    fn may_start(&self, account_of_theirs: &str) -> bool {
-        let has_definition =
-            self.definition == "demo" || self.definition == "theirs" && self.account_id == account_of_theirs;
-        self.is_valid() && has_definition
-    }
-
-    fn run_key(&self) -> String {
-        let id = ClientToken::new(&self.client_token).unwrap().workflow_run_id(&self.account_id);
-        format!("run/{}/{}", self.account_id, id.as_str())
-    }
-}
-
-/// One attempt of a client. The answer, if the client can use it: if it would be the same for ever.
-async fn ask(services: &Services, environment: &Environment, job: &Job, timeout: Duration) -> Option<Answer> {
-    let asked = Instant::now();
-    let run_was_there = services.item(&job.run_key()).is_some();
-    let (answer, journal) = environment.invoke(&job.account_id, job.definition, &job.body()).await;
-    let took = asked.elapsed();
-    assert!(took < timeout, "an answer after {took:?}");
-    let Some(answer) = answer else {
-        services.trace("died");
-        return None;
+    let index_delay = Duration::from_millis(*rng.choice(&[0, 50, 1_000, 5_000]).unwrap());
+    services.delay_index(index_delay);
+    let run_timeout = (rng.u8(..4) == 0).then_some(Duration::from_secs(HOUR));
+    let settings = Settings {
+        // Lambda's default, and the template's.
+        timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
+        run_timeout: run_timeout.map(|timeout| SignedDuration::try_from(timeout).unwrap()),
+        run_log_retention_days: (rng.u8(..4) == 0).then_some(30),
     };
-    let about = [&answer.body["resourceType"], &answer.body["serviceCode"]].map(|about| about.as_str().unwrap_or("-"));
-    services.trace(format_args!("{} {} {}", answer.status, answer.error, about.join(" ")));
-    check_answer(services, &job.run_key(), job.log_group_name.as_deref(), &answer);
-    check_content(services, job, &answer);
-    check_left_behind(job, &answer, &journal, run_was_there, took + Duration::from_millis(500) > timeout);
-    (answer.status == 201 || is_refusal(job, &answer)).then_some(answer)
+    let habits = Habits { seed, deletions: *rng.choice(&[0, 3, 10]).unwrap() };
+    let plan = FaultPlan::new(services, &mut rng);
+    let world = World::new(services, plan, settings, rng.usize(1..=3));
+
+    for account_id in &accounts {
+        world.insist(account_id, &create_definition(&mut rng, "demo"), 1).await.unwrap();
+    }
+    if seed.is_multiple_of(100) {
+        put_runs(services, &accounts[0], 130);
+    }
+    for phase in 0..rng.usize(1..=3) {
+        if phase > 0 {
+            sleep(pause(&mut rng, run_timeout)).await;
+            services.delete_expired(*rng.choice(&[0, 50, 100]).unwrap());
+            world.restart_some();
+        }
+        world.plan.begin_phase();
+        let mut clients = JoinSet::new();
+        for _ in 0..rng.usize(2..=3) {
+            clients.spawn(client(Arc::clone(&world), rng.fork(), accounts.clone(), habits));
+        }
+        clients.join_all().await;
+    }
+    world.plan.end();
+    // What is still under way lands now.
+    sleep(LATEST + index_delay + Duration::from_secs(1)).await;
+    read_everything(&world, &mut rng, &accounts).await;
+    if rng.u8(..4) == 0 || seed.is_multiple_of(100) {
+        let (account_id, name) = (rng.choice(&accounts).unwrap(), *rng.choice(&NAMES).unwrap());
+        delete_to_the_end(&world, account_id, name, index_delay).await;
+    }
+    guarantees::check(services, &world.take_seen(), index_delay, run_timeout);
 }
 
-/// Whether validation, what the read found, or the run that is there already has refused the request, for good.
-fn is_refusal(job: &Job, answer: &Answer) -> bool {
-    match answer.status {
-        // CloudWatch Logs refuses names, too, when a fault says so.
-        400 => !job.is_valid(),
-        404 => true,
-        409 => answer.body["resourceType"] != "log-group",
-        _ => false,
+/// The time between two phases: long enough, now and then, for a definition to go, a tombstone to expire or a run to time
+/// out.
+fn pause(rng: &mut fastrand::Rng, run_timeout: Option<Duration>) -> Duration {
+    let seconds = match rng.u8(..10) {
+        0..3 => rng.u64(1..10),
+        3..5 => rng.u64(40..75),
+        5..8 => rng.u64(100..300),
+        8 if run_timeout.is_some() => HOUR - rng.u64(..20),
+        8 => rng.u64(100..300),
+        _ => 25 * HOUR,
+    };
+    Duration::from_secs(seconds)
+}
+
+/// A client: some requests, one after another, each until its answer would stay the same or patience ends.
+async fn client(world: Arc<World>, mut rng: fastrand::Rng, accounts: [String; 2], habits: Habits) {
+    sleep(Duration::from_millis(rng.u64(..1_500))).await;
+    for _ in 0..rng.usize(1..=4) {
+        let account_id = rng.choice(&accounts).unwrap();
+        let patience = rng.usize(1..=6);
+        match rng.u8(..100) {
+            0..12 => {
+                let name = if rng.u8(..8) == 0 { "nope" } else { *rng.choice(&NAMES).unwrap() };
+                world.list(account_id, Some(name), page(&mut rng), patience).await;
+            }
+            12..18 => drop(world.list(account_id, None, page(&mut rng), patience).await),
+            _ => drop(world.insist(account_id, &request(&mut rng, &accounts, account_id, habits), patience).await),
+        }
+        sleep(Duration::from_millis(rng.u64(..800))).await;
     }
 }
 
-/// What must hold of every answer: it is a documented one; and a 201 means that the run exists, and its log group.
-pub fn check_answer(services: &Services, run_key: &str, log_group_name: Option<&str>, answer: &Answer) {
-    let documented = [
-        (201, "", false),
-        (400, "ValidationException", false),
-        (403, "AccessDeniedException", false),
-        (404, "ResourceNotFoundException", false),
-        (409, "ConflictException", false),
-        (429, "ThrottlingException", true),
-        (500, "InternalServerException", true),
-    ];
-    assert!(documented.contains(&(answer.status, &answer.error, answer.retry_after)), "{answer:?}");
-    assert_eq!(answer.body["__type"].as_str().unwrap_or_default(), answer.error);
-    if answer.status == 201 {
-        let run = services.item(run_key).unwrap_or_else(|| panic!("201, and no run {run_key}"));
-        assert_eq!(answer.body["workflowRunId"], run["workflowRunId"]["S"]);
-        assert!(log_group_name.is_none_or(|name| services.log_groups().contains(name)), "201, and no log group");
+fn page(rng: &mut fastrand::Rng) -> Page {
+    let max_results = *rng.choice(&[Some(1), Some(1), Some(2), Some(100), None, Some(0)]).unwrap();
+    Page { max_results, next_token: None, order: *rng.choice(&[None, Some("Ascending"), Some("Descending")]).unwrap() }
+}
+
+fn create_definition(rng: &mut fastrand::Rng, name: &'static str) -> Request {
+    let token = (rng.u8(..10) != 0).then(|| format!("token-of-a-definition-{:016}", rng.u64(..DEFINITION_TOKENS)));
+    Request::CreateDefinition { name, token, description: (rng.u8(..8) == 0).then_some("another") }
+}
+
+fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habits: Habits) -> Request {
+    let name = match rng.u8(..40) {
+        0 => "not.valid",
+        1 => "nope",
+        2..14 => "other",
+        _ => "demo",
+    };
+    if rng.u32(..100) < habits.deletions {
+        return Request::DeleteDefinition { name };
+    }
+    let token = |rng: &mut fastrand::Rng| format!("token-of-a-client-{:016}", rng.u64(..RUN_TOKENS));
+    let id = |rng: &mut fastrand::Rng| {
+        let owner = if rng.u8(..10) == 0 { rng.choice(accounts).unwrap() } else { account_id };
+        ClientToken::new(&token(rng)).unwrap().workflow_run_id(owner).as_str().to_owned()
+    };
+    match rng.u8(..20) {
+        0..7 => Request::CreateRun {
+            name,
+            token: (rng.u8(..16) != 0).then(|| token(rng)),
+            model: match rng.u8(..24) {
+                0 => "", // invalid
+                1 | 2 => "another",
+                _ => "nova-act-latest",
+            },
+            log_group: (rng.u8(..4) != 0).then(|| format!("/{}/{}", habits.seed, rng.u8(..2))),
+        },
+        7..11 => {
+            let statuses = ["SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "TIMED_OUT", "RUNNING", "DELETING"];
+            Request::UpdateRun { name, id: id(rng), status: rng.choice(statuses).unwrap() }
+        }
+        11..15 => Request::GetRun { name, id: id(rng) },
+        15 | 16 => Request::DeleteRun { name, id: id(rng) },
+        17 => create_definition(rng, if name == "nope" { "other" } else { name }),
+        _ => Request::GetDefinition { name },
     }
 }
 
-/// An answer must be right about what it names.
-fn check_content(services: &Services, job: &Job, answer: &Answer) {
-    let run = services.item(&job.run_key());
-    let is_of_job = run.as_ref().is_some_and(|run| {
-        let log_group_name = run.get("logGroupName").map(|name| &name["S"]);
-        run["workflowDefinitionName"]["S"] == job.definition
-            && run["modelId"]["S"] == job.model_id
-            && log_group_name.and_then(Value::as_str) == job.log_group_name.as_deref()
-    });
-    match (answer.status, answer.body["resourceType"].as_str()) {
-        (201, _) => assert!(is_of_job, "{job:?}: {answer:?}, and the run is {run:?}"),
-        (404, _) => assert!(matches!(job.definition, "nope" | "theirs"), "{job:?}: {answer:?}"),
-        (409, Some("workflow-definition")) => assert_eq!(job.definition, "off"),
-        (409, Some("workflow-run")) => assert!(run.is_some() && !is_of_job, "{job:?}: {answer:?}"),
-        _ => {}
+/// Puts many runs of the definition `demo` that have ended.
+pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
+    let definition = services.item(&format!("definition/{account_id}/demo")).unwrap();
+    for run in 0..runs {
+        let token = format!("token-of-an-early-client-{run:016}");
+        let id = ClientToken::new(&token).unwrap().workflow_run_id(account_id);
+        let shard = u32::from_str_radix(&id.as_str()[35..], 16).unwrap() % 4;
+        let started_at = format!("2026-11-22T00:00:00.{run:03}Z");
+        services.put(&json!({
+            "pk": {"S": format!("run/{account_id}/{}", id.as_str())},
+            "accountId": {"S": account_id},
+            "workflowRunId": {"S": id.as_str()},
+            "workflowDefinitionName": {"S": "demo"},
+            "definitionId": definition["definitionId"],
+            "status": {"S": "SUCCEEDED"},
+            "modelId": {"S": "nova-act-latest"},
+            "clientInfo": {"M": {"compatibilityVersion": {"N": "1"}}},
+            "clientToken": {"S": token},
+            "startedAt": {"S": started_at},
+            "endedAt": {"S": "2026-11-22T00:00:01.000Z"},
+            "requestId": {"S": "earlier"},
+            "listKey": {"S": format!("runs/{}/{shard}", definition["definitionId"]["S"].as_str().unwrap())},
+            "sortKey": {"S": format!("{started_at}/{}", id.as_str())},
+        }));
     }
-    assert!(job.is_valid() || answer.status == 400, "{answer:?}");
 }
 
-fn check_left_behind(job: &Job, answer: &Answer, journal: &Journal, run_was_there: bool, out_of_time: bool) {
-    // Who loses the race of the put may leave an empty log group. There is no race if the run was there before.
-    let lost_the_race = journal.put_sent && !run_was_there;
-    if is_refusal(job, answer) && !lost_the_race {
-        assert!(!journal.run_created && !journal.log_group_left, "{answer:?} has left something behind");
+/// In the end, when nothing fails any more, every request has an answer at once; and all of them tell of the same runs.
+async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[String]) {
+    let name = "demo";
+    for account_id in accounts {
+        for token in 0..RUN_TOKENS {
+            if rng.bool() {
+                continue;
+            }
+            let token = format!("token-of-a-client-{token:016}");
+            let id = ClientToken::new(&token).unwrap().workflow_run_id(account_id).as_str().to_owned();
+            let request = Request::GetRun { name, id };
+            let answer = world.insist(account_id, &request, 1).await;
+            assert!(answer.is_some(), "nothing fails, and {request:?} has no answer");
+        }
+        if rng.u8(..4) == 0 {
+            world.list(account_id, Some(name), Page::default(), 1).await;
+        }
+        let listed = world.list(account_id, None, Page { max_results: Some(1), ..Page::default() }, 1).await;
+        assert!(listed.is_some(), "nothing fails, and a listing has no end");
     }
-    if answer.status != 201 && journal.run_created {
-        // The commit's answer was lost; or the invocation's time was over before it could be passed on.
-        assert!(journal.put_in_doubt > 0 || out_of_time, "{answer:?} for a run that was created");
+}
+
+/// A deletion that is asked for until 404, and once more, leaves nothing but tombstones.
+async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, index_delay: Duration) {
+    let services = &world.services;
+    let deletion = Request::DeleteDefinition { name };
+    let mut requests = 0;
+    while world.ask(account_id, &deletion).await.status() != 404 {
+        requests += 1;
+        assert!(requests < 10, "{account_id} {name} is never gone");
+        sleep(Duration::from_secs(121)).await;
+    }
+    assert_eq!(world.ask(account_id, &deletion).await.status(), 404);
+    sleep(index_delay).await;
+    let Some(definition) = services.item(&format!("definition/{account_id}/{name}")) else { return };
+    let definition_id = definition["definitionId"]["S"].as_str().unwrap();
+    let is_left = |run: &Value| run["definitionId"]["S"] == definition_id;
+    let left: Vec<_> = services.runs().into_values().filter(is_left).collect();
+    assert!(left.is_empty(), "{definition} was deleted, and it has left {left:?}");
+    assert!(services.index_of_runs(definition_id).is_empty(), "{definition}");
+    // No late retry of its create brings it back.
+    let token = definition["clientToken"]["S"].as_str().filter(|token| token.starts_with("token"));
+    if let Some(token) = token {
+        let retry = Request::CreateDefinition { name, token: Some(token.to_owned()), description: None };
+        assert_eq!(world.ask(account_id, &retry).await.status(), 409, "{definition}");
     }
 }

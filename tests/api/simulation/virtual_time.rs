@@ -1,4 +1,4 @@
-//! Paused time, and what stands there before anything happens.
+//! Virtual time, and what the table holds before anything happens.
 
 use std::cell::Cell;
 use std::sync::{Arc, Once};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 use dynoxide::Database;
 use serde_json::json;
 
-use super::aws::Services;
+use super::services::Services;
 use crate::embedded;
 
 /// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
@@ -36,11 +36,11 @@ thread_local! {
     static PANICS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Does something on services whose time is paused: it jumps to the next thing that happens.
+/// Does something on services whose time is virtual: it jumps to the next thing that happens.
 ///
 /// # Panics
 /// If anything panics: the function answers panics with 500, and nobody may be waiting for a spawned task.
-pub fn on_paused_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
+pub fn on_virtual_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
     static COUNT_PANICS: Once = Once::new();
     COUNT_PANICS.call_once(|| {
         let hook = std::panic::take_hook();

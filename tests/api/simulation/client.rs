@@ -1,0 +1,205 @@
+//! Clients: how they ask, and ask again, in environments that come and go.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::environment::{Environment, Settings};
+use super::fault_plan::FaultPlan;
+use super::history::{self, Record};
+use super::listing::{Listing, SeenPage};
+use super::request::{Page, Request};
+use super::run_model::run_id;
+use super::services::{Journal, Services};
+
+/// After so many pages, a client has seen enough.
+const MOST_PAGES: usize = 12;
+
+/// All that the clients of a schedule share.
+pub struct World {
+    pub services: Arc<Services>,
+    pub plan: Arc<FaultPlan>,
+    pub settings: Settings,
+    environments: Mutex<Environments>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Environments {
+    alive: Vec<(usize, Arc<Environment>)>,
+    started: usize,
+}
+
+/// What the clients have seen.
+#[derive(Default)]
+pub struct Seen {
+    pub history: Vec<Record>,
+    pub listings: Vec<Listing>,
+}
+
+impl World {
+    pub fn new(services: &Arc<Services>, plan: Arc<FaultPlan>, settings: Settings, environments: usize) -> Arc<Self> {
+        let world = Self {
+            services: Arc::clone(services),
+            plan,
+            settings,
+            environments: Mutex::default(),
+            seen: Mutex::default(),
+        };
+        for _ in 0..environments {
+            let started = world.start_environment(&mut world.environments.lock().unwrap());
+            world.environments.lock().unwrap().alive.push(started);
+        }
+        Arc::new(world)
+    }
+
+    pub fn take_seen(&self) -> Seen {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// Replaces some environments by new ones, which know nothing.
+    pub fn restart_some(&self) {
+        let mut environments = self.environments.lock().unwrap();
+        for at in 0..environments.alive.len() {
+            if fastrand::u8(..3) == 0 {
+                environments.alive[at] = self.start_environment(&mut environments);
+            }
+        }
+    }
+
+    fn start_environment(&self, environments: &mut Environments) -> (usize, Arc<Environment>) {
+        environments.started += 1;
+        let environment = Environment::start_with(&self.services, &self.plan.network(), self.settings);
+        (environments.started, Arc::new(environment))
+    }
+
+    fn environment(&self) -> (usize, Arc<Environment>) {
+        let mut environments = self.environments.lock().unwrap();
+        let at = fastrand::usize(..environments.alive.len());
+        if environments.alive[at].1.is_dead() {
+            environments.alive[at] = self.start_environment(&mut environments);
+        }
+        environments.alive[at].clone()
+    }
+
+    /// Asks once.
+    pub async fn ask(&self, account_id: &str, request: &Request) -> Record {
+        let services = &self.services;
+        let run_key = run_id(account_id, request).map(|id| format!("run/{account_id}/{id}"));
+        let run_was_there = run_key.is_some_and(|key| services.item(&key).is_some());
+        let (id, environment) = self.environment();
+        let invoked = services.elapsed();
+        let (answer, journal) = environment.invoke(account_id, request).await;
+        let record = Record {
+            account_id: account_id.to_owned(),
+            environment: history::Environment { id, started: environment.started },
+            request: request.clone(),
+            invoked,
+            ended: services.elapsed(),
+            answer,
+            writes: journal.writes,
+        };
+        let operation = request.operation();
+        if let Some(answer) = &record.answer {
+            let about = ["resourceType", "serviceCode"].map(|name| answer.body[name].as_str().unwrap_or("-"));
+            services.trace(format_args!("{operation} {} {} {}", answer.status, answer.error, about.join(" ")));
+            request.check_documented(answer);
+            check_what_there_is(services, &record);
+            let took = record.ended - invoked;
+            assert!(took < self.settings.timeout, "an answer after {took:?}: {request:?}");
+            let out_of_time = took + Duration::from_millis(500) > self.settings.timeout;
+            check_left_behind(&record, &journal, run_was_there, out_of_time);
+        } else {
+            services.trace(format_args!("{operation} died"));
+        }
+        self.seen.lock().unwrap().history.push(record.clone());
+        record
+    }
+
+    /// Asks until the answer would stay the same, or patience ends.
+    pub async fn insist(&self, account_id: &str, request: &Request, patience: usize) -> Option<Record> {
+        for attempt in 0..patience {
+            if attempt > 0 {
+                sleep(Duration::from_millis(fastrand::u64(50..=1_000))).await;
+            }
+            let record = self.ask(account_id, request).await;
+            if record.is_success() || is_refusal(&record) {
+                return Some(record);
+            }
+        }
+        None
+    }
+
+    /// Reads a listing of runs, or of definitions, from its first page to its last, or until patience ends. Returns what
+    /// was listed, if all of it was.
+    pub async fn list(
+        &self,
+        account_id: &str,
+        name: Option<&'static str>,
+        first: Page,
+        patience: usize,
+    ) -> Option<Vec<Value>> {
+        let mut listing = Listing::new(account_id, name, &first);
+        let mut page = first;
+        loop {
+            let request = match name {
+                Some(name) => Request::ListRuns { name, page: page.clone() },
+                None => Request::ListDefinitions { page: page.clone() },
+            };
+            let record = self.insist(account_id, &request, patience).await;
+            let Some(record) = record.filter(Record::is_success) else { break };
+            let body = record.answer.unwrap().body;
+            page.next_token = body["nextToken"].as_str().map(ToOwned::to_owned);
+            listing.pages.push(SeenPage { invoked: record.invoked, ended: record.ended, body });
+            listing.is_complete = page.next_token.is_none();
+            if listing.is_complete || listing.pages.len() == MOST_PAGES {
+                break;
+            }
+        }
+        let entries = listing.is_complete.then(|| listing.entries().cloned().collect());
+        self.seen.lock().unwrap().listings.push(listing);
+        entries
+    }
+}
+
+/// Whether validation, or what the table holds, has refused the request: not a failure that passes.
+fn is_refusal(record: &Record) -> bool {
+    match record.status() {
+        // CloudWatch Logs refuses names, too, when a fault says so.
+        400 => !record.request.is_valid(),
+        404 => true,
+        409 => record.member("resourceType") != Some("log-group"),
+        _ => false,
+    }
+}
+
+/// A 201 means that the run exists, or has existed, and that its log group exists.
+fn check_what_there_is(services: &Services, record: &Record) {
+    let Request::CreateRun { log_group, .. } = &record.request else { return };
+    let id = run_id(&record.account_id, &record.request);
+    if record.is_success() {
+        let answered = record.member("workflowRunId").unwrap();
+        assert!(id.is_none_or(|id| id == answered), "{record:?}");
+        let key = format!("run/{}/{answered}", record.account_id);
+        assert!(services.item(&key).is_some(), "201, and no run {key}");
+        let has_log_group = log_group.as_ref().is_none_or(|name| services.log_groups().contains(name));
+        assert!(has_log_group, "201, and no log group: {record:?}");
+    } else if record.refused_by() == Some((409, "workflow-run")) {
+        assert_eq!(record.member("resourceId"), id.as_deref(), "{record:?}");
+    }
+}
+
+fn check_left_behind(record: &Record, journal: &Journal, run_was_there: bool, out_of_time: bool) {
+    // Who loses the race of the put may leave an empty log group. There is no race if the run was there before.
+    let lost_the_race = journal.put_sent && !run_was_there;
+    let may_write_runs = matches!(record.request, Request::CreateRun { .. });
+    if (is_refusal(record) && !lost_the_race) || !may_write_runs {
+        assert!(!journal.run_created && !journal.log_group_left, "{record:?} has left something behind");
+    }
+    if !record.is_success() && journal.run_created {
+        // The commit's answer was lost; or the invocation's time was over before it could be passed on.
+        assert!(journal.put_in_doubt > 0 || out_of_time, "{record:?} for a run that was created");
+    }
+}

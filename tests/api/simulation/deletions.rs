@@ -1,0 +1,95 @@
+//! Deletions of definitions that take long, or arrive late.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::environment::{Answer, Environment};
+use super::network::{Fault, LATEST, Network};
+use super::request::Request;
+use super::schedule::put_runs;
+use super::services::Services;
+use super::virtual_time::{database, on_virtual_time};
+use crate::gateway::TIMEOUT;
+
+const ACCOUNT: &str = "123456789012";
+const NAME: &str = "demo";
+const DELETION: Request = Request::DeleteDefinition { name: NAME };
+
+fn create(token: char) -> Request {
+    Request::CreateDefinition { name: NAME, token: Some(token.to_string().repeat(36)), description: None }
+}
+
+async fn status(environment: &Environment, request: &Request) -> u16 {
+    answer(environment, request).await.status
+}
+
+async fn answer(environment: &Environment, request: &Request) -> Answer {
+    environment.invoke(ACCOUNT, request).await.0.unwrap()
+}
+
+fn definition(services: &Services) -> Value {
+    services.item(&format!("definition/{ACCOUNT}/{NAME}")).unwrap()
+}
+
+fn calm(services: &Arc<Services>) -> Environment {
+    let calm: Network = Arc::new(|_, _| Fault::None);
+    Environment::start(services, &calm, TIMEOUT)
+}
+
+#[test]
+fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        let (first, other) = ('a', 'b');
+        assert_eq!(status(&calm(services), &create(first)).await, 201);
+        assert_eq!(status(&calm(services), &DELETION).await, 202);
+        sleep(Duration::from_secs(115)).await;
+
+        // Of this deletion, the first attempt is held up on its way. The second one is answered.
+        let held_up = AtomicBool::new(false);
+        let network: Network = Arc::new(move |operation, _| {
+            let is_first = operation == "UpdateItem" && !held_up.swap(true, Ordering::Relaxed);
+            if is_first { Fault::Late(LATEST, Duration::ZERO) } else { Fault::None }
+        });
+        assert_eq!(status(&Environment::start(services, &network, TIMEOUT), &DELETION).await, 202);
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(status(&calm(services), &DELETION).await, 404);
+        assert_eq!(status(&calm(services), &create(other)).await, 201);
+        sleep(LATEST).await;
+        assert_eq!(definition(services)["status"]["S"], "ACTIVE");
+    });
+}
+
+#[test]
+fn a_deletion_that_runs_out_of_time_is_continued_by_the_same_request() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        assert_eq!(status(&calm(services), &create('a')).await, 201);
+        put_runs(services, ACCOUNT, 250);
+        // The function has 3 seconds, and each call takes one.
+        let call = Duration::from_secs(1);
+        let slow: Network = Arc::new(move |_, _| Fault::Late(call / 2, call / 2));
+        let environment = Environment::start(services, &slow, Duration::from_secs(3));
+        let mut left = 250;
+        while left > 0 {
+            let started = services.elapsed();
+            assert_eq!(status(&environment, &DELETION).await, 500, "the deadline comes first");
+            assert!(services.elapsed() - started < Duration::from_secs(3));
+            assert!(services.runs().len() < left, "a request deletes nothing");
+            left = services.runs().len();
+            assert_eq!(definition(services).get("goneAt"), None);
+        }
+        let asked: Timestamp = definition(services)["deletedAt"]["S"].as_str().unwrap().parse().unwrap();
+        assert_eq!(status(&calm(services), &DELETION).await, 202);
+        assert_eq!(status(&calm(services), &Request::GetDefinition { name: NAME }).await, 200);
+        sleep(
+            Duration::from_secs(121).saturating_sub(Duration::try_from(services.now().duration_since(asked)).unwrap()),
+        )
+        .await;
+        assert_eq!(status(&calm(services), &Request::GetDefinition { name: NAME }).await, 404);
+        assert_eq!(services.items("run/").len(), 250);
+    });
+}

@@ -1,0 +1,99 @@
+//! What must hold of everything that the clients of a schedule have seen.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::client::Seen;
+use super::definition_model::{self, Definition};
+use super::history::Record;
+use super::linearizability::{self, Event, Model};
+use super::listing::Versions;
+use super::request::Request;
+use super::run_model::{self, Run, run_id};
+use super::services::Services;
+
+/// How long an environment may know a definition that has been deleted meanwhile.
+const KNOWN: Duration = Duration::from_secs(60);
+
+/// Checks all of it.
+///
+/// # Panics
+/// If something does not hold.
+pub fn check(services: &Services, seen: &Seen, index_delay: Duration, run_timeout: Option<Duration>) {
+    let of_accounts = |record: &Record| record.account_id.clone();
+    for account_id in seen.history.iter().map(of_accounts).collect::<BTreeSet<_>>() {
+        let of_account = || seen.history.iter().filter(|record| record.account_id == account_id);
+        for id in of_account().filter_map(id_in).collect::<BTreeSet<_>>() {
+            let events = run_model::events(of_account(), &account_id, &id);
+            explain(&format!("run {account_id} {id}"), Run::absent(run_timeout), &events);
+        }
+        for name in of_account().filter_map(|record| record.request.definition()).collect::<BTreeSet<_>>() {
+            let events = definition_model::events(of_account(), &account_id, name);
+            explain(&format!("definition {account_id} {name}"), Definition::Absent, &events);
+            let history: Vec<_> = of_account().filter(|record| record.request.definition() == Some(name)).collect();
+            check_deleted_definitions_start_no_run(&history);
+        }
+    }
+    let writes = services.writes();
+    let versions = Versions::new(&writes);
+    for listing in &seen.listings {
+        listing.check(&versions, index_delay, run_timeout);
+    }
+}
+
+/// What was seen of one thing must be what one thing could have shown.
+fn explain<M: Model>(what: &str, initial: M, events: &[Event<M::Action>])
+where
+    M::Action: Debug,
+{
+    if let Err((order, state)) = linearizability::check(initial, events) {
+        let line = |event: &Event<M::Action>| {
+            let certain = if event.certain { "" } else { " perhaps" };
+            format!("  {:?} to {:?}{certain}: {:?}", event.from, event.until, event.action)
+        };
+        let rest: Vec<_> =
+            (0..events.len()).filter(|event| !order.contains(event)).map(|event| line(&events[event])).collect();
+        let order: Vec<_> = order.iter().map(|event| line(&events[*event])).collect();
+        panic!(
+            "no order explains what was seen of {what}. The longest one:\n{}\nends as {state:?}, and then fits none of\n{}",
+            order.join("\n"),
+            rest.join("\n")
+        );
+    }
+}
+
+/// The id of the run that a request is about.
+fn id_in(record: &Record) -> Option<String> {
+    match &record.request {
+        Request::GetRun { id, .. } | Request::UpdateRun { id, .. } | Request::DeleteRun { id, .. } => Some(id.clone()),
+        create => run_id(&record.account_id, create).or_else(|| record.member("workflowRunId").map(ToOwned::to_owned)),
+    }
+}
+
+/// A definition that has been deleted starts runs only in environments that have read it before, and for a minute; in the
+/// one that has deleted it, not even there.
+fn check_deleted_definitions_start_no_run(history: &[&Record]) {
+    let is_deletion = |record: &&&Record| matches!(record.request, Request::DeleteDefinition { .. });
+    let is_start = |record: &&&Record| matches!(record.request, Request::CreateRun { .. }) && record.has_created();
+    for deletion in history.iter().filter(is_deletion).filter(|record| record.is_success()) {
+        for start in history.iter().filter(is_start).filter(|start| start.invoked > deletion.ended) {
+            let may_be_new_generation = history.iter().any(|record| {
+                matches!(record.request, Request::CreateDefinition { .. })
+                    && record.writes.definitions > 0
+                    && record.landed() >= deletion.invoked
+                    && record.invoked <= start.ended
+            });
+            let may_know = history.iter().any(|record| {
+                let reads =
+                    !matches!(record.request, Request::CreateDefinition { .. } | Request::DeleteDefinition { .. });
+                reads
+                    && record.environment == start.environment
+                    && record.invoked <= deletion.ended
+                    && start.invoked < record.ended + KNOWN
+                    && (start.environment != deletion.environment || record.ended >= deletion.invoked)
+            });
+            assert!(may_be_new_generation || may_know, "{deletion:?} was answered, and then {start:?}");
+        }
+    }
+}

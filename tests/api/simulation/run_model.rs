@@ -1,0 +1,273 @@
+//! A workflow run, as its clients see it: a small model, and what a history says about it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use workflow_runs::model::ClientToken;
+
+use super::history::Record;
+use super::linearizability::{Event, Model};
+use super::request::Request;
+use super::services::wall_clock;
+
+const DAY: Duration = Duration::from_hours(24);
+/// Tombstones expire at whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// An interval in which something has happened.
+type Sometime = (Duration, Duration);
+
+/// What there is under a run's id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Run<'a> {
+    timeout: Option<Duration>,
+    item: Item<'a>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Item<'a> {
+    Absent,
+    Run { create: &'a Request, started: Duration, ended: Option<(&'a str, Sometime)>, of_earlier_generation: bool },
+    Tombstone { name: &'a str, deleted: Sometime, of_earlier_generation: bool },
+}
+
+/// A request about the run, or about its definition, and the answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'a> {
+    Start(&'a Request),
+    Replay(&'a Request, &'a str),
+    RefuseStart(&'a Request),
+    End(&'a str, &'a str),
+    RefuseEnd(&'a str, &'a str),
+    Read(&'a str, &'a Value),
+    Delete(&'a str),
+    FindNone(&'a str),
+    FindNoneToDelete(&'a str),
+    /// Its definition is being deleted, and it with it.
+    DeleteWithDefinition(&'a str),
+    /// A new definition has the name of its definition.
+    NewGeneration(&'a str),
+}
+
+impl Run<'_> {
+    /// Nothing yet.
+    pub fn absent(timeout: Option<Duration>) -> Self {
+        Self { timeout, item: Item::Absent }
+    }
+}
+
+impl<'a> Model for Run<'a> {
+    type Action = Action<'a>;
+
+    fn after(&self, event: &Event<Action<'a>>) -> Vec<Self> {
+        let sometime = (event.from, event.until);
+        let with = |item| Self { timeout: self.timeout, item };
+        let unchanged = |is_allowed: bool| if is_allowed { vec![self.clone()] } else { vec![] };
+        let Some((name, action)) = event.action.name() else { return vec![] };
+        match &self.item {
+            Item::Absent => match action {
+                Action::Start(create) => vec![with(started(create, event.from))],
+                Action::FindNone(_) | Action::FindNoneToDelete(_) | Action::NewGeneration(_) => unchanged(true),
+                _ => vec![],
+            },
+            Item::Tombstone { name: of, deleted, of_earlier_generation } => {
+                let is_its = *of == name && !of_earlier_generation;
+                let may_live = event.from <= deleted.1 + DAY + SECOND;
+                let may_be_expired = event.until + SECOND >= deleted.0 + DAY;
+                match action {
+                    Action::Start(create) if may_be_expired => vec![with(started(create, event.from))],
+                    Action::RefuseStart(_) => unchanged(may_live),
+                    Action::Delete(_) => unchanged(is_its && may_live),
+                    Action::FindNone(_) => unchanged(true),
+                    Action::FindNoneToDelete(_) => unchanged(!is_its || may_be_expired),
+                    Action::NewGeneration(_) if is_its => {
+                        vec![with(Item::Tombstone { name: of, deleted: *deleted, of_earlier_generation: true })]
+                    }
+                    Action::NewGeneration(_) => unchanged(true),
+                    _ => vec![],
+                }
+            }
+            Item::Run { create, started, ended, of_earlier_generation } => {
+                let is_its = create.definition() == Some(name) && !of_earlier_generation;
+                let with_end = |ended| {
+                    let (create, started, of_earlier_generation) = (*create, *started, *of_earlier_generation);
+                    with(Item::Run { create, started, ended, of_earlier_generation })
+                };
+                let states = || self.states(*started, *ended, event);
+                match action {
+                    Action::Replay(request, status) => {
+                        unchanged(is_its && request == *create && states().iter().any(|state| state.0 == status))
+                    }
+                    Action::RefuseStart(request) => unchanged(!is_its || request != *create),
+                    Action::End(_, status) if is_its => states()
+                        .into_iter()
+                        .filter_map(|state| match state {
+                            ("RUNNING", _) if status == "RUNNING" => Some(self.clone()),
+                            ("RUNNING", _) => Some(with_end(Some((status, sometime)))),
+                            (already, at) => (already == status).then(|| with_end(Some((already, at)))),
+                        })
+                        .collect(),
+                    Action::RefuseEnd(_, status) => {
+                        unchanged(is_its && states().iter().any(|state| state.0 != "RUNNING" && state.0 != status))
+                    }
+                    Action::Read(_, body) if is_its => {
+                        let states =
+                            states().into_iter().filter(|(status, at)| is_read(body, create, *started, status, *at));
+                        let ended_at = body["endedAt"].as_str().map(since_start);
+                        // Every later read tells the same end.
+                        states
+                            .map(|_| {
+                                ended.map_or_else(
+                                    || self.clone(),
+                                    |(status, at)| {
+                                        let at = ended_at.map_or(at, |at| (at, at));
+                                        with_end(Some((status, at)))
+                                    },
+                                )
+                            })
+                            .collect()
+                    }
+                    Action::Delete(_) | Action::DeleteWithDefinition(_) if is_its => {
+                        let name = create.definition().unwrap();
+                        vec![with(Item::Tombstone { name, deleted: sometime, of_earlier_generation: false })]
+                    }
+                    Action::FindNone(_) | Action::FindNoneToDelete(_) => unchanged(!is_its),
+                    Action::NewGeneration(_) if is_its => {
+                        let (create, started, ended) = (*create, *started, *ended);
+                        vec![with(Item::Run { create, started, ended, of_earlier_generation: true })]
+                    }
+                    Action::NewGeneration(_) => unchanged(true),
+                    _ => vec![],
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    /// The states in which a run may be seen at some moment of an event, and when it had ended: whether it has timed out
+    /// depends on that moment.
+    fn states(
+        &self,
+        started: Duration,
+        ended: Option<(&'a str, Sometime)>,
+        event: &Event<Action<'a>>,
+    ) -> Vec<(&'a str, Sometime)> {
+        if let Some(ended) = ended {
+            return vec![ended];
+        }
+        let times_out = self.timeout.map_or(Duration::MAX, |timeout| started + timeout);
+        let running = (event.from < times_out).then_some(("RUNNING", (started, started)));
+        let timed_out = (event.until >= times_out).then_some(("TIMED_OUT", (times_out, times_out)));
+        running.into_iter().chain(timed_out).collect()
+    }
+}
+
+impl<'a> Action<'a> {
+    /// The definition that the request names.
+    fn name(self) -> Option<(&'a str, Self)> {
+        let name = match self {
+            Self::Start(create) | Self::Replay(create, _) | Self::RefuseStart(create) => create.definition()?,
+            Self::End(name, _)
+            | Self::RefuseEnd(name, _)
+            | Self::Read(name, _)
+            | Self::Delete(name)
+            | Self::FindNone(name)
+            | Self::FindNoneToDelete(name)
+            | Self::DeleteWithDefinition(name)
+            | Self::NewGeneration(name) => name,
+        };
+        Some((name, self))
+    }
+}
+
+fn started(create: &Request, started: Duration) -> Item<'_> {
+    Item::Run { create, started, ended: None, of_earlier_generation: false }
+}
+
+/// Whether GetWorkflowRun answers so about a run in this state.
+fn is_read(body: &Value, create: &Request, started: Duration, status: &str, ended: Sometime) -> bool {
+    let Request::CreateRun { model, log_group, .. } = create else { return false };
+    let ended_at = body["endedAt"].as_str().map(since_start);
+    body["status"] == status
+        && body["modelId"] == *model
+        && body["logGroupName"].as_str() == log_group.as_deref()
+        && body["startedAt"].as_str().map(since_start) == Some(started)
+        && match ended_at {
+            None => status == "RUNNING",
+            Some(at) => status != "RUNNING" && (ended.0..=ended.1).contains(&at),
+        }
+}
+
+/// The time since the schedule began that a timestamp tells.
+pub fn since_start(timestamp: &str) -> Duration {
+    let at: Timestamp = timestamp.parse().unwrap();
+    Duration::try_from(at.duration_since(wall_clock(Duration::ZERO))).unwrap()
+}
+
+/// The id of the run that a create asks for, if it has a client token.
+pub fn run_id(account_id: &str, create: &Request) -> Option<String> {
+    let Request::CreateRun { token: Some(token), .. } = create else { return None };
+    Some(ClientToken::new(token).unwrap().workflow_run_id(account_id).as_str().to_owned())
+}
+
+/// What the history of an account says about one of its runs.
+pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, id: &str) -> Vec<Event<Action<'a>>> {
+    let mut events = Vec::new();
+    for record in history.filter(|record| record.account_id == account_id) {
+        let certain = |action| Event { from: record.invoked, until: record.ended, certain: true, action };
+        let perhaps = |action| Event { from: record.invoked, until: record.landed(), certain: false, action };
+        let name = record.request.definition().unwrap_or_default();
+        let refused_by = record.refused_by();
+        let (seen, done) = match &record.request {
+            create @ Request::CreateRun { .. } => {
+                let answered_id = record.member("workflowRunId").map(ToOwned::to_owned);
+                if run_id(account_id, create).or(answered_id).as_deref() != Some(id) {
+                    continue;
+                }
+                if record.is_success() {
+                    let replay = Action::Replay(create, record.member("status").unwrap());
+                    (Some(replay), record.has_created().then_some(Action::Start(create)))
+                } else {
+                    let refused = refused_by == Some((409, "workflow-run"));
+                    (refused.then_some(Action::RefuseStart(create)), Some(Action::Start(create)))
+                }
+            }
+            Request::UpdateRun { id: of, status, .. } if of == id => match refused_by {
+                Some((404, "workflow-run")) => (Some(Action::FindNone(name)), Some(Action::End(name, status))),
+                Some((409, "workflow-run")) => (Some(Action::RefuseEnd(name, status)), Some(Action::End(name, status))),
+                _ => (None, Some(Action::End(name, status))),
+            },
+            Request::GetRun { id: of, .. } if of == id => match (&record.answer, refused_by) {
+                (_, Some((404, "workflow-run"))) => (Some(Action::FindNone(name)), None),
+                (Some(answer), _) if record.is_success() => (Some(Action::Read(name, &answer.body)), None),
+                _ => continue,
+            },
+            Request::DeleteRun { id: of, .. } if of == id => match refused_by {
+                Some((404, "workflow-run")) => (Some(Action::FindNoneToDelete(name)), Some(Action::Delete(name))),
+                _ => (None, Some(Action::Delete(name))),
+            },
+            Request::DeleteDefinition { .. } if record.writes.runs > 0 => {
+                events.push(perhaps(Action::DeleteWithDefinition(name)));
+                continue;
+            }
+            Request::CreateDefinition { .. } if record.has_created() => {
+                events.push(certain(Action::NewGeneration(name)));
+                continue;
+            }
+            Request::CreateDefinition { .. } if !record.is_success() && record.writes.definitions > 0 => {
+                events.push(perhaps(Action::NewGeneration(name)));
+                continue;
+            }
+            _ => continue,
+        };
+        events.extend(seen.map(certain));
+        // What has not succeeded may have taken effect all the same, if it has sent a write.
+        let done = done.map(|action| if record.is_success() { certain(action) } else { perhaps(action) });
+        events.extend(done.filter(|event| event.certain || record.writes.runs > 0));
+    }
+    // An explanation is found sooner if what is certain is tried first.
+    events.sort_by_key(|event| (!event.certain, event.until));
+    events
+}

@@ -1,0 +1,353 @@
+//! DynamoDB and CloudWatch Logs without a socket, as virtual time wants it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::embedded::TABLE_NAME;
+use dynoxide::Database;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use winterbaume_cloudwatchlogs::CloudWatchLogsService;
+use winterbaume_core::{MockRequest, MockService as _};
+
+use super::index::Index;
+use super::transitions::{self, number};
+
+/// The services of one schedule, and all that was done to them.
+pub struct Services {
+    database: Database,
+    logs: CloudWatchLogsService,
+    state: Mutex<State>,
+}
+
+struct State {
+    rng: fastrand::Rng,
+    started: Instant,
+    log_groups: BTreeSet<String>,
+    /// The items of this schedule. (The database is one for many schedules.)
+    items: BTreeMap<String, Value>,
+    index: Index,
+    /// The longest time that a write takes to reach the index, if it does not show all of a write at once.
+    index_delay: Option<Duration>,
+    writes: Vec<Write>,
+    trace: Vec<String>,
+    /// `CreateLogGroup` calls per second.
+    quota: f64,
+    /// How many of them are left, and when that was so.
+    quota_left: (f64, Instant),
+}
+
+/// A write of the table that was applied.
+#[derive(Clone, Debug)]
+pub struct Write {
+    pub at: Duration,
+    pub key: String,
+    pub item: Option<Value>,
+}
+
+/// What an invocation has done to the services.
+#[derive(Clone, Default)]
+pub struct Journal {
+    /// When the invocation began.
+    pub began: Duration,
+    /// It has sent a put of a run.
+    pub put_sent: bool,
+    /// It has got no answer to one, and so cannot know.
+    pub put_in_doubt: i32,
+    /// Its put has created the run.
+    pub run_created: bool,
+    /// It has created a log group, or written an item that says so.
+    pub log_group_left: bool,
+    /// Its writes that are applied or may still be: of runs, of definitions.
+    pub writes: Writes,
+}
+
+/// How many writes there are of each kind of item.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Writes {
+    pub runs: i32,
+    pub definitions: i32,
+}
+
+impl Writes {
+    pub fn count(&mut self, key: &str, by: i32) {
+        match key.split('/').next() {
+            Some("run") => self.runs += by,
+            Some("definition") => self.definitions += by,
+            _ => {}
+        }
+    }
+}
+
+tokio::task_local! {
+    /// The journal of the invocation that is being polled.
+    pub static JOURNAL: Arc<Mutex<Journal>>;
+}
+
+impl Services {
+    /// Services whose index shows a write at once.
+    pub fn new(database: Database, seed: u64, quota: f64) -> Self {
+        let now = Instant::now();
+        let state = State {
+            rng: fastrand::Rng::with_seed(seed),
+            started: now,
+            log_groups: BTreeSet::new(),
+            items: BTreeMap::new(),
+            index: Index::default(),
+            index_delay: None,
+            writes: Vec::new(),
+            trace: Vec::new(),
+            quota,
+            quota_left: (quota, now),
+        };
+        Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
+    }
+
+    /// Lets writes take up to this time to reach the index, and its answers end early now and then.
+    pub fn delay_index(&self, longest: Duration) {
+        self.state.lock().unwrap().index_delay = Some(longest);
+    }
+
+    /// Time since the schedule began.
+    pub fn elapsed(&self) -> Duration {
+        self.state.lock().unwrap().started.elapsed()
+    }
+
+    /// The wall clock, which runs with the virtual time.
+    pub fn now(&self) -> Timestamp {
+        wall_clock(self.elapsed())
+    }
+
+    pub fn log_groups(&self) -> BTreeSet<String> {
+        self.state.lock().unwrap().log_groups.clone()
+    }
+
+    /// All items whose key begins with this, by their key.
+    pub fn items(&self, prefix: &str) -> BTreeMap<String, Value> {
+        let state = self.state.lock().unwrap();
+        let items = state.items.iter().filter(|(key, _)| key.starts_with(prefix));
+        items.map(|(key, item)| (key.clone(), item.clone())).collect()
+    }
+
+    /// The runs that are there and not deleted, by their key.
+    pub fn runs(&self) -> BTreeMap<String, Value> {
+        let mut runs = self.items("run/");
+        runs.retain(|_, item| item.get("expiresAt").is_none());
+        runs
+    }
+
+    /// Every write of the table, in the order in which they were applied.
+    pub fn writes(&self) -> Vec<Write> {
+        self.state.lock().unwrap().writes.clone()
+    }
+
+    /// What the index shows of the runs of this generation of a definition.
+    pub fn index_of_runs(&self, definition_id: &str) -> BTreeSet<String> {
+        let now = self.elapsed();
+        let index = &mut self.state.lock().unwrap().index;
+        (0..4).flat_map(|shard| index.sort_keys(&format!("runs/{definition_id}/{shard}"), now)).collect()
+    }
+
+    /// Notes what happened and when: two runs of one seed must agree on every line.
+    pub fn trace(&self, line: impl fmt::Display) {
+        let at = self.elapsed();
+        self.state.lock().unwrap().trace.push(format!("{at:?} {line}"));
+    }
+
+    pub fn take_trace(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().trace)
+    }
+
+    pub fn item(&self, key: &str) -> Option<Value> {
+        let get = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}, "ConsistentRead": true});
+        let got = self.database.get_item(serde_json::from_value(get).unwrap()).unwrap();
+        got.item.map(|item| serde_json::to_value(item).unwrap())
+    }
+
+    /// Puts an item behind the function's back; the index has it at once.
+    pub fn put(&self, item: &Value) {
+        let put = json!({"TableName": TABLE_NAME, "Item": item});
+        self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
+        self.written(item["pk"]["S"].as_str().unwrap(), Some(item.clone()), Duration::ZERO);
+    }
+
+    /// DynamoDB's time-to-live: deletes about so many percent of the items that have expired.
+    pub fn delete_expired(&self, percent: u32) {
+        let now = self.now().as_second();
+        let expired = |item: &Value| number(item, "expiresAt").is_some_and(|expires_at| expires_at <= now);
+        let expired: Vec<_> = self.items("").into_iter().filter(|(_, item)| expired(item)).collect();
+        for (key, _) in expired {
+            if self.state.lock().unwrap().rng.u32(..100) < percent {
+                let delete = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}});
+                self.database.delete_item(serde_json::from_value(delete).unwrap()).unwrap();
+                self.written(&key, None, Duration::ZERO);
+                self.trace(format_args!("expired {}", key.split('/').next().unwrap()));
+            }
+        }
+    }
+
+    fn written(&self, key: &str, item: Option<Value>, index_delay: Duration) {
+        let at = self.elapsed();
+        let mut state = self.state.lock().unwrap();
+        state.index.write(key, item.as_ref(), at + index_delay);
+        match item.clone() {
+            Some(item) => state.items.insert(key.to_owned(), item),
+            None => state.items.remove(key),
+        };
+        state.writes.push(Write { at, key: key.to_owned(), item });
+    }
+
+    pub fn latency(&self) -> Duration {
+        Duration::from_millis(self.state.lock().unwrap().rng.u64(1..=15))
+    }
+
+    /// Does the first part of a `BatchGetItem`, and leaves the other keys unprocessed.
+    pub async fn apply_in_part(&self, body: &[u8], processed: usize, journal: &Mutex<Journal>) -> (u16, String) {
+        let mut request: Value = serde_json::from_slice(body).unwrap();
+        let mut unprocessed = request["RequestItems"].clone();
+        let keys = request["RequestItems"][TABLE_NAME]["Keys"].as_array_mut().unwrap();
+        unprocessed[TABLE_NAME]["Keys"] = keys.split_off(processed.min(keys.len())).into();
+        let mut answer = json!({"Responses": {}});
+        if !keys.is_empty() {
+            let (_, body) = self.apply("BatchGetItem", &serde_json::to_vec(&request).unwrap(), journal).await;
+            answer = serde_json::from_str(&body).unwrap();
+        }
+        if unprocessed[TABLE_NAME]["Keys"] != json!([]) {
+            answer["UnprocessedKeys"] = unprocessed;
+        }
+        (200, answer.to_string())
+    }
+
+    /// Does what a call asks for. Status and body of the answer.
+    pub async fn apply(&self, operation: &str, body: &[u8], journal: &Mutex<Journal>) -> (u16, String) {
+        let request: Value = serde_json::from_slice(body).unwrap();
+        match operation {
+            "BatchGetItem" => {
+                assert_eq!(request["RequestItems"][TABLE_NAME]["ConsistentRead"], true);
+                call(&request, |request| self.database.batch_get_item(request))
+            }
+            "GetItem" => {
+                assert_eq!(request["ConsistentRead"], true);
+                call(&request, |request| self.database.get_item(request))
+            }
+            "PutItem" => {
+                let key = request["Item"]["pk"]["S"].as_str().unwrap();
+                let answer = call(&request, |request| self.database.put_item(request));
+                self.check_write(key, answer, journal)
+            }
+            "UpdateItem" => {
+                let key = request["Key"]["pk"]["S"].as_str().unwrap();
+                let answer = call(&request, |request| self.database.update_item(request));
+                self.check_write(key, answer, journal)
+            }
+            "Query" => {
+                let now = self.elapsed();
+                let mut state = self.state.lock().unwrap();
+                let ends_early = state.index_delay.is_some() && state.rng.u8(..8) == 0;
+                let at_most = if ends_early { state.rng.usize(1..4) } else { usize::MAX };
+                (200, state.index.query(&request, now, at_most).to_string())
+            }
+            "CreateLogGroup" => {
+                if !self.state.lock().unwrap().quota_allows() {
+                    self.trace("CreateLogGroup beyond the quota");
+                    return error(400, "ThrottlingException");
+                }
+                let answer = self.logs(operation, body).await;
+                if answer.0 == 200 {
+                    let name = request["logGroupName"].as_str().unwrap().to_owned();
+                    journal.lock().unwrap().log_group_left = true;
+                    self.state.lock().unwrap().log_groups.insert(name);
+                }
+                answer
+            }
+            "PutRetentionPolicy" => self.logs(operation, body).await,
+            other => panic!("the function called {other}"),
+        }
+    }
+
+    async fn logs(&self, operation: &str, body: &[u8]) -> (u16, String) {
+        let target = format!("Logs_20140328.{operation}").parse().unwrap();
+        let headers = [("x-amz-target".parse().unwrap(), target)].into_iter().collect();
+        let (method, uri) = ("POST".to_owned(), "https://logs.us-east-1.amazonaws.com/".to_owned());
+        let answer = self.logs.handle(MockRequest { method, uri, headers, body: body.to_vec().into() }).await;
+        (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+    }
+
+    /// Notes a write that was applied, and checks that the item may become what it is now.
+    fn check_write(&self, key: &str, answer: (u16, String), journal: &Mutex<Journal>) -> (u16, String) {
+        if answer.0 != 200 {
+            journal.lock().unwrap().writes.count(key, -1);
+            return answer;
+        }
+        let before = self.state.lock().unwrap().items.get(key).cloned();
+        let after = self.item(key).unwrap();
+        transitions::check(key, before.as_ref(), &after, self.now());
+        let is_run = key.starts_with("run/") && after.get("expiresAt").is_none();
+        let mut journal = journal.lock().unwrap();
+        journal.run_created |= is_run && before.as_ref().is_none_or(|before| before.get("expiresAt").is_some());
+        journal.log_group_left |= key.starts_with("log-group/");
+        let is_gone = |item: &Value| item.get("goneAt").is_some();
+        if is_gone(&after) && before.as_ref().is_some_and(|before| !is_gone(before)) {
+            self.check_nothing_is_left(&after, journal.began);
+        }
+        if before.as_ref() != Some(&after) {
+            let delay = self.state.lock().unwrap().index_delay();
+            self.written(key, Some(after), delay);
+        }
+        answer
+    }
+
+    /// A definition is declared gone: no run of it may be left that the index has shown all the time since the request
+    /// began.
+    fn check_nothing_is_left(&self, definition: &Value, began: Duration) {
+        let now = self.elapsed();
+        for (key, run) in self.runs() {
+            let has_since = self.state.lock().unwrap().index.has_since(&key, now);
+            let was_shown = has_since.is_some_and(|since| since < began);
+            let is_of_it = run["definitionId"] == definition["definitionId"];
+            assert!(!(is_of_it && was_shown), "the definition is to be gone, and {key} is left: {definition}");
+        }
+    }
+}
+
+impl State {
+    fn quota_allows(&mut self) -> bool {
+        let (left, at) = self.quota_left;
+        let left = (left + self.quota * at.elapsed().as_secs_f64()).min(self.quota);
+        let allowed = left >= 1.0;
+        self.quota_left = (if allowed { left - 1.0 } else { left }, Instant::now());
+        allowed
+    }
+
+    /// How long the next write takes to reach the index: mostly a moment, seldom the longest time.
+    fn index_delay(&mut self) -> Duration {
+        let share = if self.rng.u8(..4) == 0 { 1.0 } else { 0.05 };
+        self.index_delay.unwrap_or_default().mul_f64(share * self.rng.f64())
+    }
+}
+
+/// The wall clock so long after the schedule began.
+pub fn wall_clock(elapsed: Duration) -> Timestamp {
+    let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    start + SignedDuration::try_from(elapsed).unwrap()
+}
+
+fn call<Q: DeserializeOwned, A: Serialize>(
+    request: &Value,
+    operation: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> (u16, String) {
+    match operation(Q::deserialize(request).unwrap()) {
+        Ok(answer) => (200, serde_json::to_string(&answer).unwrap()),
+        Err(error) => (error.status_code(), error.to_json()),
+    }
+}
+
+/// An error's status and body.
+pub fn error(status: u16, code: &str) -> (u16, String) {
+    (status, json!({"__type": code, "message": "injected"}).to_string())
+}
