@@ -113,7 +113,7 @@ fn every_parameter_is_used_and_alarms_roll_a_new_version_back() {
     assert_eq!(function["LoggingConfig"]["ApplicationLogLevel"], "INFO");
     // Callers cannot set these off.
     let alarms = &function["DeploymentPreference"]["Alarms"];
-    assert_eq!(alarms, &json!(["RollsBack", ["ServerErrorsAlarm", "DurationAlarm"], []]));
+    assert_eq!(alarms, &json!(["RollsBack", ["ServerErrorsAlarm"], []]));
     for alarm in alarms[1].as_array().unwrap() {
         assert_eq!(template["Resources"][alarm.as_str().unwrap()]["Type"], "AWS::CloudWatch::Alarm");
     }
