@@ -64,7 +64,7 @@ async fn an_operation_on_definitions_makes_one_call() {
         ("GET", definition("flow"), Value::Null, 200, "GetItem"),
         ("GET", definition("flow"), Value::Null, 200, "GetItem"),
         ("POST", DEFINITIONS.to_owned(), json!({}), 200, "Query"),
-        ("DELETE", definition("nope"), Value::Null, 404, "UpdateItem"),
+        ("DELETE", definition("nope"), Value::Null, 404, "GetItem"),
     ] {
         let answer = app.call(LOCAL_ACCOUNT, method, &path, body).await;
         assert_eq!((answer.status, app.calls()), (status, vec![call.to_owned()]), "{method} {path}");

@@ -47,7 +47,7 @@ async fn a_definition_without_runs_keeps_only_what_a_late_retry_is_told_by() {
     let before = app.definition_item(LOCAL_ACCOUNT, "flow").await;
     app.calls();
     app.delete_definition(LOCAL_ACCOUNT, "flow").await;
-    assert_eq!(app.calls(), ["UpdateItem", "Query", "Query", "Query", "Query", "UpdateItem"]);
+    assert_eq!(app.calls(), ["GetItem", "UpdateItem", "Query", "Query", "Query", "Query", "UpdateItem"]);
 
     let item = app.definition_item(LOCAL_ACCOUNT, "flow").await;
     let left = ["accountId", "clientToken", "createdAt", "definitionId", "deletedAt", "expiresAt", "goneAt", "name"];
@@ -63,7 +63,7 @@ async fn a_definition_without_runs_keeps_only_what_a_late_retry_is_told_by() {
     // Again: nothing changes.
     clock.advance_seconds(60);
     app.delete_definition(LOCAL_ACCOUNT, "flow").await;
-    assert_eq!(app.calls(), ["UpdateItem", "Query", "Query", "Query", "Query"]);
+    assert_eq!(app.calls(), ["GetItem", "UpdateItem", "Query", "Query", "Query", "Query"]);
     assert_eq!(app.definition_item(LOCAL_ACCOUNT, "flow").await, item);
 }
 
@@ -80,7 +80,7 @@ async fn once_it_is_gone_it_is_not_found() {
     clock.advance(SignedDuration::from_hours(24));
     // Its item has expired: nothing is swept any more, though DynamoDB has not deleted it yet.
     delete(&app).await.assert_no_definition("demo");
-    assert_eq!(app.calls(), ["UpdateItem"]);
+    assert_eq!(app.calls(), ["GetItem"]);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_definition_that_never_existed_is_not_found_and_leaves_no_item() {
     let app = TestApp::start().await;
     let before = app.items("").await;
     app.send("DELETE", &definition("nope"), "").await.assert_no_definition("nope");
-    assert_eq!(app.calls(), ["UpdateItem"]);
+    assert_eq!(app.calls(), ["GetItem"]);
     let request = app.client().delete_workflow_definition().workflow_definition_name("nope");
     let error = request.send().await.unwrap_err().into_service_error();
     let DeleteWorkflowDefinitionError::ResourceNotFoundException(error) = error else { panic!("{error:?}") };
