@@ -45,7 +45,9 @@ def recipe():
     blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
     block, = (block for block in blocks if "from nova_act import" in block)
     setup, _ = block.split("\nwith Workflow(")
-    return re.sub(r'^ENDPOINT = ".*"', f"ENDPOINT = {ENDPOINT!r}", setup, flags=re.MULTILINE)
+    setup, replaced = re.subn(r'^ENDPOINT = f".*"$', lambda _: f"ENDPOINT = {ENDPOINT!r}", setup, flags=re.MULTILINE)
+    assert replaced == 1, setup
+    return setup
 
 
 def check_signature(request, **_):
