@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the documentation: no broken link, no test that does not exist, a README that stays short, and commands that do
-what it says.
+"""Checks the documentation: no broken link, no test that does not exist, no figure left open (`@@`), a README that stays
+short, and commands that do what it says.
 
 usage: docs.py [--links]
 
@@ -50,9 +50,12 @@ def anchors(page):
     return found | set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
 
 
+def all_pages():
+    return [ROOT / page for page in PAGES] + sorted((ROOT / "docs").glob("*.md"))
+
+
 def broken_links():
-    pages = [ROOT / page for page in PAGES] + sorted((ROOT / "docs").glob("*.md"))
-    for page in pages:
+    for page in all_pages():
         text = re.sub(r"`[^`\n]*`", "", FENCE.sub("", page.read_text()))
         for target in (inline or reference for inline, reference in LINK.findall(text)):
             if re.match(r"[a-z]+:", target):
@@ -72,6 +75,14 @@ def missing_tests():
         for test in re.findall(r"`(?:\w+::|…::)+([a-z]+_\w+)`", page.read_text()):
             if not re.search(rf"\bfn {test}\(", sources):
                 yield f"{page.relative_to(ROOT)}: {test}: there is no such test"
+
+
+def placeholders():
+    """Lines with a figure that somebody still has to fill in."""
+    for page in all_pages():
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            if "@@" in line:
+                yield f"{page.relative_to(ROOT)}:{number}: @@ is still to be filled in"
 
 
 def blocks():
@@ -183,12 +194,12 @@ def run_readme():
 
 
 def main():
-    if broken := [*broken_links(), *missing_tests()]:
+    if broken := [*broken_links(), *missing_tests(), *placeholders()]:
         sys.exit("\n".join(broken))
     size = (ROOT / "README.md").stat().st_size
     if size > LARGEST_README:
         sys.exit(f"README.md has {size} bytes, {size - LARGEST_README} too many")
-    print(f"ok: no link is broken, every test exists, and README.md has {size} bytes")
+    print(f"ok: no link is broken, every test exists, no figure is left open, and README.md has {size} bytes")
     if sys.argv[1:] != ["--links"]:
         run_readme()
 
