@@ -9,10 +9,11 @@ use tokio::time::sleep;
 use super::environment::{Environment, Settings};
 use super::fault_plan::FaultPlan;
 use super::history::{self, Record};
+use super::journal::Journal;
 use super::listing::{Listing, SeenPage};
 use super::request::{Page, Request};
 use super::run_model::run_id;
-use super::services::{Journal, Services};
+use super::services::Services;
 
 /// After so many pages, a client has seen enough.
 const MOST_PAGES: usize = 12;
@@ -107,7 +108,7 @@ impl World {
             services.trace(format_args!("{operation} {} {} {}", answer.status, answer.error, about.join(" ")));
             request.check_documented(answer);
             check_what_there_is(services, &record);
-            let took = record.ended - invoked;
+            let took = record.ended.saturating_sub(invoked);
             assert!(took < self.settings.timeout, "an answer after {took:?}: {request:?}");
             let out_of_time = took + Duration::from_millis(500) > self.settings.timeout;
             check_left_behind(&record, &journal, run_was_there, out_of_time);

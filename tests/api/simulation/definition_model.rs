@@ -12,7 +12,7 @@ use super::run_model::since_start;
 /// How long the item of a definition stays that is gone.
 const DAY: Duration = Duration::from_hours(24);
 /// How long a definition stays `DELETING` at least.
-const LINGER: Duration = Duration::from_secs(120);
+const LINGER: Duration = Duration::from_mins(2);
 /// Definitions go, and their items expire, at whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -81,7 +81,6 @@ impl<'a> Definition<'a> {
             (Self::Active { create: old, .. }, Action::RefuseCreate(create)) => {
                 (*old != create || token(old).is_none()).then_some(self)
             }
-            (Self::Deleting { .. }, Action::RefuseCreate(_)) => Some(self),
             (Self::Active { create, created }, Action::Read(body)) => {
                 is_read(body, "ACTIVE", create, *created).then_some(self)
             }
@@ -91,7 +90,7 @@ impl<'a> Definition<'a> {
             (Self::Active { create, created }, Action::Delete) => {
                 Some(Self::Deleting { create, created: *created, since: (event.from, event.until) })
             }
-            (Self::Deleting { .. }, Action::Delete | Action::FindDeleting)
+            (Self::Deleting { .. }, Action::RefuseCreate(_) | Action::Delete | Action::FindDeleting)
             | (Self::Absent | Self::Gone { .. }, Action::FindNone) => Some(self),
             _ => None,
         }
@@ -142,10 +141,8 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, n
         let event = |until, certain, action| Event { from: record.invoked, until, certain, action };
         events.extend(seen.map(|action| event(record.ended, true, action)));
         // What has not succeeded may have taken effect all the same, if it has sent a write.
-        let done = done.map(|action| match record.is_success() {
-            true => event(record.ended, true, action),
-            false => event(record.landed(), false, action),
-        });
+        let until = if record.is_success() { record.ended } else { record.landed() };
+        let done = done.map(|action| event(until, record.is_success(), action));
         events.extend(done.filter(|event| event.certain || record.writes.definitions > 0));
     }
     // An explanation is found sooner if what is certain is tried first.

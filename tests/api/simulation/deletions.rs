@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::environment::{Answer, Environment};
 use super::network::{Fault, LATEST, Network};
 use super::request::Request;
+use super::run_model::run_id;
 use super::schedule::put_runs;
 use super::services::Services;
 use super::virtual_time::{database, on_virtual_time};
@@ -18,6 +19,8 @@ use crate::gateway::TIMEOUT;
 
 const ACCOUNT: &str = "123456789012";
 const NAME: &str = "demo";
+const DAY: Duration = Duration::from_hours(24);
+const SECOND: Duration = Duration::from_secs(1);
 const DELETION: Request = Request::DeleteDefinition { name: NAME };
 
 fn create(token: char) -> Request {
@@ -65,25 +68,39 @@ fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
 }
 
 #[test]
+fn a_token_is_free_again_a_day_after_its_run_was_deleted_though_the_tombstone_is_still_there() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        assert_eq!(status(&calm(services), &create('a')).await, 201);
+        let token = Some("a-client-token-of-36-characters-0000".to_owned());
+        let start = Request::CreateRun { name: NAME, token, model: "nova-act-latest", log_group: None };
+        let id = run_id(ACCOUNT, &start).unwrap();
+        assert_eq!(status(&calm(services), &start).await, 201);
+        assert_eq!(status(&calm(services), &Request::DeleteRun { name: NAME, id }).await, 202);
+        for (after, expected) in [(Duration::ZERO, 409), (DAY.saturating_sub(SECOND), 409), (2 * SECOND, 201)] {
+            sleep(after).await;
+            assert_eq!(services.items("run/").len(), 1);
+            assert_eq!(status(&calm(services), &start).await, expected, "after {after:?}");
+        }
+    });
+}
+
+#[test]
 fn a_deletion_that_runs_out_of_time_is_continued_by_the_same_request() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         assert_eq!(status(&calm(services), &create('a')).await, 201);
         put_runs(services, ACCOUNT, 250);
-        // The function has 5 seconds, and each call takes one: a read, the mark, a query, then deletes.
-        let call = Duration::from_secs(1);
+        // The function has 3 seconds, in which it can read one page of the index and delete what is on it.
+        let call = Duration::from_millis(300);
         let slow: Network = Arc::new(move |_, _| Fault::Late(call / 2, call / 2));
-        let environment = Environment::start(services, &slow, Duration::from_secs(5));
-        let mut left = 250;
-        while left > 0 {
+        let environment = Environment::start(services, &slow, Duration::from_secs(3));
+        for left in [150, 50, 0] {
             let started = services.elapsed();
-            assert_eq!(status(&environment, &DELETION).await, 500, "the deadline comes first");
-            assert!(services.elapsed() - started < Duration::from_secs(5));
-            assert!(services.runs().len() < left, "a request deletes nothing");
-            left = services.runs().len();
-            assert_eq!(definition(services).get("goneAt"), None);
+            assert_eq!(status(&environment, &DELETION).await, 202);
+            assert!(services.elapsed().saturating_sub(started) < Duration::from_secs(3));
+            assert_eq!(services.runs().len(), left);
+            assert_eq!(definition(services).get("goneAt").is_some(), left == 0);
         }
         let asked: Timestamp = definition(services)["deletedAt"]["S"].as_str().unwrap().parse().unwrap();
-        assert_eq!(status(&calm(services), &DELETION).await, 202);
         assert_eq!(status(&calm(services), &Request::GetDefinition { name: NAME }).await, 200);
         sleep(
             Duration::from_secs(121).saturating_sub(Duration::try_from(services.now().duration_since(asked)).unwrap()),

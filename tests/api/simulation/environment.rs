@@ -11,9 +11,10 @@ use workflow_runs::handler::handle;
 use workflow_runs::model::RunTimeout;
 use workflow_runs::{App, Sources};
 
+use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
 use super::request::Request;
-use super::services::{JOURNAL, Journal, Services};
+use super::services::Services;
 use crate::embedded;
 use crate::support::{events, own_region};
 

@@ -61,7 +61,7 @@ impl FaultPlan {
     fn fault(&self, operation: &str) -> Fault {
         let State { rng, phase } = &mut *self.state.lock().unwrap();
         let Some(phase) = phase else { return Fault::None };
-        let now = self.services.elapsed() - *phase;
+        let now = self.services.elapsed().saturating_sub(*phase);
         let is_logs = matches!(operation, "CreateLogGroup" | "PutRetentionPolicy");
         let refuses = |outage: &&Outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now);
         if let Some(outage) = self.outages.iter().find(refuses) {

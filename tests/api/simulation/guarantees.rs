@@ -14,7 +14,7 @@ use super::run_model::{self, Run, run_id};
 use super::services::Services;
 
 /// How long an environment may know a definition that has been deleted meanwhile.
-const KNOWN: Duration = Duration::from_secs(60);
+const KNOWN: Duration = Duration::from_mins(1);
 
 /// Checks all of it.
 ///
@@ -26,11 +26,11 @@ pub fn check(services: &Services, seen: &Seen, index_delay: Duration, run_timeou
         let of_account = || seen.history.iter().filter(|record| record.account_id == account_id);
         for id in of_account().filter_map(id_in).collect::<BTreeSet<_>>() {
             let events = run_model::events(of_account(), &account_id, &id);
-            explain(&format!("run {account_id} {id}"), Run::absent(run_timeout), &events);
+            explain(&format!("run {account_id} {id}"), &Run::absent(run_timeout), &events);
         }
         for name in of_account().filter_map(|record| record.request.definition()).collect::<BTreeSet<_>>() {
             let events = definition_model::events(of_account(), &account_id, name);
-            explain(&format!("definition {account_id} {name}"), Definition::Absent, &events);
+            explain(&format!("definition {account_id} {name}"), &Definition::Absent, &events);
             let history: Vec<_> = of_account().filter(|record| record.request.definition() == Some(name)).collect();
             check_deleted_definitions_start_no_run(&history);
         }
@@ -43,7 +43,7 @@ pub fn check(services: &Services, seen: &Seen, index_delay: Duration, run_timeou
 }
 
 /// What was seen of one thing must be what one thing could have shown.
-fn explain<M: Model>(what: &str, initial: M, events: &[Event<M::Action>])
+fn explain<M: Model>(what: &str, initial: &M, events: &[Event<M::Action>])
 where
     M::Action: Debug,
 {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::environment::Answer;
+use super::journal::Writes;
 use super::network::LATEST;
 use super::request::Request;
-use super::services::Writes;
 
 /// A request and what has become of it.
 #[derive(Clone, Debug)]

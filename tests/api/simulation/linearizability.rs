@@ -32,11 +32,11 @@ pub trait Model: Clone + Debug + Eq + Hash {
 ///
 /// # Errors
 /// The longest order that was found before nothing fitted any more, and the state at its end.
-pub fn check<M: Model>(initial: M, events: &[Event<M::Action>]) -> Result<(), (Vec<usize>, M)> {
+pub fn check<M: Model>(initial: &M, events: &[Event<M::Action>]) -> Result<(), (Vec<usize>, M)> {
     assert!(events.len() <= 256, "{} events of one thing are too many", events.len());
     let mut search =
         Search { events, tried: HashSet::new(), order: Vec::new(), longest: (Vec::new(), initial.clone()) };
-    if search.explains(&Events::default(), &initial) { Ok(()) } else { Err(search.longest) }
+    if search.explains(&Events::default(), initial) { Ok(()) } else { Err(search.longest) }
 }
 
 /// A set of events.
@@ -138,6 +138,6 @@ fn an_order_is_found_if_and_only_if_there_is_one() {
         (true, vec![sure(0, 9, Write(1)), sure(0, 9, Write(2)), sure(1, 2, Read(1)), sure(3, 4, Read(2))]),
         (false, vec![sure(0, 1, Write(1)), sure(2, 9, Write(2)), sure(3, 4, Read(2)), sure(5, 6, Read(1))]),
     ] {
-        assert_eq!(check(Register(0), &events).is_ok(), explained);
+        assert_eq!(check(&Register(0), &events).is_ok(), explained);
     }
 }

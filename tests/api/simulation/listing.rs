@@ -231,6 +231,6 @@ impl Listing {
 }
 
 fn gone_at(definition: &Value) -> Option<Duration> {
-    let start = super::services::wall_clock(Duration::ZERO).as_second();
+    let start = super::virtual_time::wall_clock(Duration::ZERO).as_second();
     number(definition, "goneAt").map(|gone_at| Duration::from_secs(u64::try_from(gone_at - start).unwrap()))
 }

@@ -1,22 +1,19 @@
-//! The real operation and the real AWS SDK, on paused time, in front of services and a network that fail as a seed says.
+//! All nine operations with the real AWS SDK, on virtual time, in front of services and a network that fail as a seed says.
 //!
-//! `SIMULATION_SCHEDULES=100000 cargo test simulation` runs as many schedules as one likes; a schedule that fails names
-//! its seed, and `SIMULATION_SEED=7 cargo test simulation` runs that one again, exactly as it was.
+//! A schedule is a few clients that define, start, end, read, list and delete, side by side, in environments that die
+//! between any two calls. [`fault_plan`] decides what the [`network`] does to each call, [`index`] lags behind the table,
+//! and between its phases a schedule jumps by seconds, minutes or a day. Then [`guarantees`] holds what the clients have
+//! seen against two small models: [`run_model`] and [`definition_model`] must each have an order of events that explains
+//! every answer ([`linearizability`]). [`listing`] holds each listing against what the table has held, and
+//! [`transitions`] every write against what an item may become.
 //!
-//! What was broken by hand, to see which tests see it:
+//! `SIMULATION_SCHEDULES=100000 cargo test simulation` runs as many schedules as you like. A schedule that fails names its
+//! seed, and `SIMULATION_SEED=7 cargo test simulation` runs that one again, exactly as it was; with `-- --nocapture` it
+//! prints every call and every answer.
 //!
-//! | broken | seen by |
-//! |---|---|
-//! | the run's put stands before the log group | this simulation, [`crashes`], `failures` |
-//! | the put has no condition | this simulation, `idempotency` |
-//! | the model id, or the definition, is not compared | this simulation, `idempotency` |
-//! | the read is not consistent | this simulation |
-//! | the caches' keys lack the account | this simulation, `idempotency` |
-//! | a log group counts as known before it is there | this simulation, `failures` |
-//! | the SDK's retries are left on for CreateLogGroup | `failures` |
-//! | the deadline is ignored | this simulation, `failures` |
-//! | the request's own put, found again, counts as a replay | `idempotency` |
-//! | a cold request does not look for the run | this simulation, `idempotency` |
+//! Bugs planted by hand, and the tests that catch them:
+//!
+//!
 
 mod calls;
 mod client;
@@ -30,6 +27,7 @@ mod guarantees;
 mod herd;
 mod history;
 mod index;
+mod journal;
 mod linearizability;
 mod listing;
 mod network;

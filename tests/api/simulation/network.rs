@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::services::{JOURNAL, Journal, Services, error};
+use super::journal::{JOURNAL, Journal};
+use super::services::{Services, error};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use workflow_runs::model::ClientToken;
 use super::history::Record;
 use super::linearizability::{Event, Model};
 use super::request::Request;
-use super::services::wall_clock;
+use super::virtual_time::wall_clock;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Tombstones expire at whole seconds.
@@ -79,12 +79,11 @@ impl<'a> Model for Run<'a> {
                     Action::Start(create) if may_be_expired => vec![with(started(create, event.from))],
                     Action::RefuseStart(_) => unchanged(may_live),
                     Action::Delete(_) => unchanged(is_its && may_live),
-                    Action::FindNone(_) => unchanged(true),
                     Action::FindNoneToDelete(_) => unchanged(!is_its || may_be_expired),
                     Action::NewGeneration(_) if is_its => {
                         vec![with(Item::Tombstone { name: of, deleted: *deleted, of_earlier_generation: true })]
                     }
-                    Action::NewGeneration(_) => unchanged(true),
+                    Action::FindNone(_) | Action::NewGeneration(_) => unchanged(true),
                     _ => vec![],
                 }
             }
@@ -94,13 +93,13 @@ impl<'a> Model for Run<'a> {
                     let (create, started, of_earlier_generation) = (*create, *started, *of_earlier_generation);
                     with(Item::Run { create, started, ended, of_earlier_generation })
                 };
-                let states = || self.states(*started, *ended, event);
+                let seen = || self.states(*started, *ended, event);
                 match action {
                     Action::Replay(request, status) => {
-                        unchanged(is_its && request == *create && states().iter().any(|state| state.0 == status))
+                        unchanged(is_its && request == *create && seen().iter().any(|state| state.0 == status))
                     }
                     Action::RefuseStart(request) => unchanged(!is_its || request != *create),
-                    Action::End(_, status) if is_its => states()
+                    Action::End(_, status) if is_its => seen()
                         .into_iter()
                         .filter_map(|state| match state {
                             ("RUNNING", _) if status == "RUNNING" => Some(self.clone()),
@@ -109,11 +108,11 @@ impl<'a> Model for Run<'a> {
                         })
                         .collect(),
                     Action::RefuseEnd(_, status) => {
-                        unchanged(is_its && states().iter().any(|state| state.0 != "RUNNING" && state.0 != status))
+                        unchanged(is_its && seen().iter().any(|state| state.0 != "RUNNING" && state.0 != status))
                     }
                     Action::Read(_, body) if is_its => {
                         let states =
-                            states().into_iter().filter(|(status, at)| is_read(body, create, *started, status, *at));
+                            seen().into_iter().filter(|(status, at)| is_read(body, create, *started, status, *at));
                         let ended_at = body["endedAt"].as_str().map(since_start);
                         // Every later read tells the same end.
                         states
@@ -157,9 +156,9 @@ impl<'a> Run<'a> {
         if let Some(ended) = ended {
             return vec![ended];
         }
-        let times_out = self.timeout.map_or(Duration::MAX, |timeout| started + timeout);
-        let running = (event.from < times_out).then_some(("RUNNING", (started, started)));
-        let timed_out = (event.until >= times_out).then_some(("TIMED_OUT", (times_out, times_out)));
+        let boundary = self.timeout.map_or(Duration::MAX, |timeout| started + timeout);
+        let running = (event.from < boundary).then_some(("RUNNING", (started, started)));
+        let timed_out = (event.until >= boundary).then_some(("TIMED_OUT", (boundary, boundary)));
         running.into_iter().chain(timed_out).collect()
     }
 }

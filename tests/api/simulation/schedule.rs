@@ -23,7 +23,7 @@ const HOUR: u64 = 3_600;
 
 /// Few names, tokens and accounts, so that clients collide all the time.
 const NAMES: [&str; 2] = ["demo", "other"];
-const RUN_TOKENS: u64 = 3;
+const RUN_TOKENS: u64 = 2;
 const DEFINITION_TOKENS: u64 = 2;
 
 /// Runs the schedule of a seed, and returns its trace.
@@ -63,7 +63,9 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
     let world = World::new(services, plan, settings, rng.usize(1..=3));
 
     for account_id in &accounts {
-        world.insist(account_id, &create_definition(&mut rng, "demo"), 1).await.unwrap();
+        for name in NAMES.into_iter().take(rng.usize(1..=2)) {
+            world.insist(account_id, &create_definition(&mut rng, name), 1).await.unwrap();
+        }
     }
     if seed.is_multiple_of(100) {
         put_runs(services, &accounts[0], 130);
@@ -96,11 +98,10 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
 /// out.
 fn pause(rng: &mut fastrand::Rng, run_timeout: Option<Duration>) -> Duration {
     let seconds = match rng.u8(..10) {
-        0..3 => rng.u64(1..10),
-        3..5 => rng.u64(40..75),
-        5..8 => rng.u64(100..300),
-        8 if run_timeout.is_some() => HOUR - rng.u64(..20),
-        8 => rng.u64(100..300),
+        0..2 => rng.u64(1..10),
+        2..4 => rng.u64(40..75),
+        4 | 5 if run_timeout.is_some() => HOUR - rng.u64(..20),
+        4..8 => rng.u64(100..300),
         _ => 25 * HOUR,
     };
     Duration::from_secs(seconds)
@@ -110,7 +111,7 @@ fn pause(rng: &mut fastrand::Rng, run_timeout: Option<Duration>) -> Duration {
 async fn client(world: Arc<World>, mut rng: fastrand::Rng, accounts: [String; 2], habits: Habits) {
     sleep(Duration::from_millis(rng.u64(..1_500))).await;
     for _ in 0..rng.usize(1..=4) {
-        let account_id = rng.choice(&accounts).unwrap();
+        let account_id = &accounts[usize::from(rng.u8(..6) == 0)];
         let patience = rng.usize(1..=6);
         match rng.u8(..100) {
             0..12 => {
@@ -138,7 +139,7 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
     let name = match rng.u8(..40) {
         0 => "not.valid",
         1 => "nope",
-        2..14 => "other",
+        2..10 => "other",
         _ => "demo",
     };
     if rng.u32(..100) < habits.deletions {
@@ -147,7 +148,7 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
     let token = |rng: &mut fastrand::Rng| format!("token-of-a-client-{:016}", rng.u64(..RUN_TOKENS));
     let id = |rng: &mut fastrand::Rng| {
         let owner = if rng.u8(..10) == 0 { rng.choice(accounts).unwrap() } else { account_id };
-        ClientToken::new(&token(rng)).unwrap().workflow_run_id(owner).as_str().to_owned()
+        ClientToken::new(token(rng)).unwrap().workflow_run_id(owner).as_str().to_owned()
     };
     match rng.u8(..20) {
         0..7 => Request::CreateRun {
@@ -155,17 +156,17 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
             token: (rng.u8(..16) != 0).then(|| token(rng)),
             model: match rng.u8(..24) {
                 0 => "", // invalid
-                1 | 2 => "another",
+                1..5 => "another",
                 _ => "nova-act-latest",
             },
-            log_group: (rng.u8(..4) != 0).then(|| format!("/{}/{}", habits.seed, rng.u8(..2))),
+            log_group: (rng.u8(..6) != 0).then(|| format!("/{}/{}", habits.seed, u8::from(rng.u8(..6) == 0))),
         },
         7..11 => {
             let statuses = ["SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "TIMED_OUT", "RUNNING", "DELETING"];
             Request::UpdateRun { name, id: id(rng), status: rng.choice(statuses).unwrap() }
         }
-        11..15 => Request::GetRun { name, id: id(rng) },
-        15 | 16 => Request::DeleteRun { name, id: id(rng) },
+        11..14 => Request::GetRun { name, id: id(rng) },
+        14..17 => Request::DeleteRun { name, id: id(rng) },
         17 => create_definition(rng, if name == "nope" { "other" } else { name }),
         _ => Request::GetDefinition { name },
     }

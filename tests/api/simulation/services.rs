@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::embedded::TABLE_NAME;
 use dynoxide::Database;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -16,7 +16,9 @@ use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_core::{MockRequest, MockService as _};
 
 use super::index::Index;
+use super::journal::Journal;
 use super::transitions::{self, number};
+use super::virtual_time::wall_clock;
 
 /// The services of one schedule, and all that was done to them.
 pub struct Services {
@@ -48,45 +50,6 @@ pub struct Write {
     pub at: Duration,
     pub key: String,
     pub item: Option<Value>,
-}
-
-/// What an invocation has done to the services.
-#[derive(Clone, Default)]
-pub struct Journal {
-    /// When the invocation began.
-    pub began: Duration,
-    /// It has sent a put of a run.
-    pub put_sent: bool,
-    /// It has got no answer to one, and so cannot know.
-    pub put_in_doubt: i32,
-    /// Its put has created the run.
-    pub run_created: bool,
-    /// It has created a log group, or written an item that says so.
-    pub log_group_left: bool,
-    /// Its writes that are applied or may still be: of runs, of definitions.
-    pub writes: Writes,
-}
-
-/// How many writes there are of each kind of item.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Writes {
-    pub runs: i32,
-    pub definitions: i32,
-}
-
-impl Writes {
-    pub fn count(&mut self, key: &str, by: i32) {
-        match key.split('/').next() {
-            Some("run") => self.runs += by,
-            Some("definition") => self.definitions += by,
-            _ => {}
-        }
-    }
-}
-
-tokio::task_local! {
-    /// The journal of the invocation that is being polled.
-    pub static JOURNAL: Arc<Mutex<Journal>>;
 }
 
 impl Services {
@@ -329,12 +292,6 @@ impl State {
         let share = if self.rng.u8(..4) == 0 { 1.0 } else { 0.05 };
         self.index_delay.unwrap_or_default().mul_f64(share * self.rng.f64())
     }
-}
-
-/// The wall clock so long after the schedule began.
-pub fn wall_clock(elapsed: Duration) -> Timestamp {
-    let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
-    start + SignedDuration::try_from(elapsed).unwrap()
 }
 
 fn call<Q: DeserializeOwned, A: Serialize>(

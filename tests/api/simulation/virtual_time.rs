@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use dynoxide::Database;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::services::Services;
@@ -56,4 +58,10 @@ pub fn on_virtual_time<T>(database: Database, seed: u64, quota: f64, work: impl 
     let done = runtime.block_on(async { work(&Arc::new(Services::new(database, seed, quota))).await });
     assert_eq!(PANICS.get(), 0, "something has panicked");
     done
+}
+
+/// The wall clock so long after the schedule began.
+pub fn wall_clock(elapsed: Duration) -> Timestamp {
+    let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    start + SignedDuration::try_from(elapsed).unwrap()
 }
