@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -110,6 +111,9 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
     let mut calls = JoinSet::new();
     for call in 0..60 {
         let request = environments[call % 3].create("demo").client_token(TOKEN).log_group_name("/a");
+        // A busy machine may need more than an attempt's 2 seconds; clients retry.
+        let retries = RetryConfig::standard().with_max_attempts(10);
+        let request = request.customize().config_override(aws_sdk_novaact::Config::builder().retry_config(retries));
         calls.spawn(async move { request.send().await.unwrap().workflow_run_id().to_owned() });
     }
     let ids: BTreeSet<String> = calls.join_all().await.into_iter().collect();

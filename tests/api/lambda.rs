@@ -147,16 +147,13 @@ async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
     for concurrency in [1, 8, 64] {
         let app = TestApp::start().await;
         // If a request waited for another one, no put would be answered.
-        app.fail("PutItem", concurrency, Fault::Gather(concurrency));
+        app.fail("PutItem", usize::MAX, Fault::Gather(concurrency));
         let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
         let events = (0..concurrency).map(|number| event(number, "demo", &body)).collect();
         let limit = concurrency.to_string();
         let (responses, _) = answer_events(&app, events, &[("AWS_LAMBDA_MAX_CONCURRENCY", &limit)]).await;
         assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
         assert_eq!(app.items("run/").await.len(), concurrency);
-        // No put was tried again: that would have made up for one that did not come.
-        let puts = app.calls().iter().filter(|call| *call == "PutItem").count();
-        assert_eq!(puts, concurrency);
     }
 }
 

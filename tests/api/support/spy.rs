@@ -36,12 +36,28 @@ pub enum Fault {
     Lost,
     /// No answer comes.
     Hang,
-    /// The service begins when so many calls wait for it, and until then none is answered.
+    /// The service begins when so many calls wait for it at the same moment, and until then none is answered.
     Gather(usize),
     /// `Query` ends its answer after one item, as it does at a megabyte.
     EndEarly,
     /// `BatchGetItem` leaves all keys unprocessed.
     Unprocessed,
+}
+
+/// Counts a call as long as it waits: one that is given up waits no longer.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Spy {
@@ -102,10 +118,12 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
         }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Gather(calls)) => {
-            spy.1.fetch_add(1, Ordering::Relaxed);
+            let waiting = Waiting::begin(&spy.1);
             while spy.1.load(Ordering::Relaxed) < calls {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            // They have all been here: from now on the service answers.
+            std::mem::forget(waiting);
             next.run(request).await
         }
         Some(Fault::EndEarly) => {
