@@ -68,6 +68,18 @@ fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
 }
 
 #[test]
+fn the_environment_that_deletes_a_definition_starts_no_more_runs_of_it() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        let environment = calm(services);
+        assert_eq!(status(&environment, &create('a')).await, 201);
+        let start = Request::CreateRun { name: NAME, token: None, model: "nova-act-latest", log_group: None };
+        assert_eq!(status(&environment, &start).await, 201);
+        assert_eq!(status(&environment, &DELETION).await, 202);
+        assert_eq!(status(&environment, &start).await, 409);
+    });
+}
+
+#[test]
 fn a_token_is_free_again_a_day_after_its_run_was_deleted_though_the_tombstone_is_still_there() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         assert_eq!(status(&calm(services), &create('a')).await, 201);

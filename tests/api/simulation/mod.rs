@@ -13,7 +13,31 @@
 //!
 //! Bugs planted by hand, and the tests that catch them:
 //!
-//!
+//! | bug | caught by |
+//! |---|---|
+//! | an update has no condition | this simulation ([`transitions`]), [`races`] |
+//! | an update's condition lacks `definitionId` | this simulation ([`run_model`]) |
+//! | a create's condition does not let an expired tombstone go | this simulation ([`run_model`]), [`deletions`] |
+//! | a listing's cursor is inclusive | this simulation |
+//! | one shard is forgotten | this simulation, [`deletions`], [`races`], [`crashes`] |
+//! | a sweep stops at its first page | this simulation ([`transitions`]), [`deletions`], [`crashes`] |
+//! | tombstones are put without their condition | this simulation ([`transitions`]) |
+//! | a definition goes though runs are left | [`deletions`] |
+//! | a definition goes at once | this simulation ([`transitions`]), [`deletions`], [`crashes`], [`races`] |
+//! | a cache keeps definitions that were read as `DELETING` | this simulation ([`guarantees`]) |
+//! | a cache keeps what its process has deleted | M11 |
+//! | a time-out is derived on reads, and not in the update's condition | M12 |
+//! | the update that marks a definition as `DELETING` lacks `definitionId` | [`deletions`] |
+//! | the run's put comes before the log group | this simulation, [`calls`] |
+//! | the put has no condition | this simulation ([`transitions`]), [`races`] |
+//! | the model id, or the definition, is not compared | this simulation ([`run_model`]) |
+//! | a read is not consistent | this simulation, [`calls`] |
+//! | the caches' keys lack the account | this simulation |
+//! | a log group counts as known before it exists | this simulation |
+//! | the SDK's retries are left on for CreateLogGroup | `failures` |
+//! | the deadline is ignored | this simulation |
+//! | the request's own put, found again, counts as a replay | `idempotency` |
+//! | a cold request does not look for the run | this simulation |
 
 mod calls;
 mod client;
