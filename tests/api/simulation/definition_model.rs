@@ -57,7 +57,7 @@ impl<'a> Definition<'a> {
         {
             views.push(Self::Gone { create, at: (since.0 + LINGER, event.until) });
         }
-        if let Self::Gone { at, .. } = self
+        if let Some(Self::Gone { at, .. }) = views.last()
             && event.until + SECOND >= at.0 + DAY
         {
             views.push(Self::Absent);
