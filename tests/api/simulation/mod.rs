@@ -25,8 +25,8 @@
 //! | a definition goes though runs are left | [`deletions`] |
 //! | a definition goes at once | this simulation ([`transitions`]), [`deletions`], [`crashes`], [`races`] |
 //! | a cache keeps definitions that were read as `DELETING` | this simulation ([`guarantees`]) |
-//! | a cache keeps what its process has deleted | M11 |
-//! | a time-out is derived on reads, and not in the update's condition | M12 |
+//! | a cache keeps what its process has deleted | this simulation ([`guarantees`]), [`deletions`] |
+//! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
 //! | the update that marks a definition as `DELETING` lacks `definitionId` | [`deletions`] |
 //! | the run's put comes before the log group | this simulation, [`calls`] |
 //! | the put has no condition | this simulation ([`transitions`]), [`races`] |

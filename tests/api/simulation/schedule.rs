@@ -51,7 +51,7 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
     let accounts = [format!("{seed}a"), format!("{seed}b")];
     let index_delay = Duration::from_millis(*rng.choice(&[0, 50, 1_000, 5_000]).unwrap());
     services.delay_index(index_delay);
-    let run_timeout = (rng.u8(..4) == 0).then_some(Duration::from_secs(HOUR));
+    let run_timeout = rng.bool().then_some(Duration::from_secs(HOUR));
     let settings = Settings {
         // Lambda's default, and the template's.
         timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
@@ -66,15 +66,21 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         for name in NAMES.into_iter().take(rng.usize(1..=2)) {
             world.insist(account_id, &create_definition(&mut rng, name), 1).await.unwrap();
         }
+        for token in 0..rng.u64(..=RUN_TOKENS) {
+            world.insist(account_id, &create_run(&mut rng, "demo", Some(run_token(token)), seed), 1).await;
+        }
     }
     if seed.is_multiple_of(100) {
         put_runs(services, &accounts[0], 130);
     }
     for phase in 0..rng.usize(1..=3) {
         if phase > 0 {
+            let token = run_token(rng.u64(..RUN_TOKENS));
+            world.insist(&accounts[0], &create_run(&mut rng, "demo", Some(token.clone()), seed), 3).await;
             sleep(pause(&mut rng, run_timeout)).await;
             services.delete_expired(*rng.choice(&[0, 50, 100]).unwrap());
             world.restart_some();
+            end_what_was_left(&world, &mut rng, &accounts[0], token).await;
         }
         world.plan.begin_phase();
         let mut clients = JoinSet::new();
@@ -105,6 +111,14 @@ fn pause(rng: &mut fastrand::Rng, run_timeout: Option<Duration>) -> Duration {
         _ => 25 * HOUR,
     };
     Duration::from_secs(seconds)
+}
+
+/// A client that comes back ends a run of which it may not know that it has timed out, been deleted or ended.
+async fn end_what_was_left(world: &World, rng: &mut fastrand::Rng, account_id: &str, token: String) {
+    let id = ClientToken::new(token).unwrap().workflow_run_id(account_id);
+    let status = rng.choice(["SUCCEEDED", "FAILED", "TIMED_OUT"]).unwrap();
+    let end = Request::UpdateRun { name: "demo", id: id.as_str().to_owned(), status };
+    world.ask(account_id, &end).await;
 }
 
 /// A client: some requests, one after another, each until its answer would stay the same or patience ends.
@@ -145,23 +159,17 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
     if rng.u32(..100) < habits.deletions {
         return Request::DeleteDefinition { name };
     }
-    let token = |rng: &mut fastrand::Rng| format!("token-of-a-client-{:016}", rng.u64(..RUN_TOKENS));
+    let token = |rng: &mut fastrand::Rng| run_token(rng.u64(..RUN_TOKENS));
     let id = |rng: &mut fastrand::Rng| {
         let owner = if rng.u8(..10) == 0 { rng.choice(accounts).unwrap() } else { account_id };
         ClientToken::new(token(rng)).unwrap().workflow_run_id(owner).as_str().to_owned()
     };
     match rng.u8(..20) {
-        0..7 => Request::CreateRun {
-            name,
-            token: (rng.u8(..16) != 0).then(|| token(rng)),
-            model: match rng.u8(..24) {
-                0 => "", // invalid
-                1..5 => "another",
-                _ => "nova-act-latest",
-            },
-            log_group: (rng.u8(..6) != 0).then(|| format!("/{}/{}", habits.seed, u8::from(rng.u8(..6) == 0))),
-        },
-        7..11 => {
+        0..6 => {
+            let token = (rng.u8(..16) != 0).then(|| token(rng));
+            create_run(rng, name, token, habits.seed)
+        }
+        6..11 => {
             let statuses = ["SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED", "TIMED_OUT", "RUNNING", "DELETING"];
             Request::UpdateRun { name, id: id(rng), status: rng.choice(statuses).unwrap() }
         }
@@ -170,6 +178,20 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
         17 => create_definition(rng, if name == "nope" { "other" } else { name }),
         _ => Request::GetDefinition { name },
     }
+}
+
+fn run_token(token: u64) -> String {
+    format!("token-of-a-client-{token:016}")
+}
+
+fn create_run(rng: &mut fastrand::Rng, name: &'static str, token: Option<String>, seed: u64) -> Request {
+    let model = match rng.u8(..24) {
+        0 => "", // invalid
+        1..4 => "another",
+        _ => "nova-act-latest",
+    };
+    let log_group = (rng.u8(..6) != 0).then(|| format!("/{seed}/{}", u8::from(rng.u8(..6) == 0)));
+    Request::CreateRun { name, token, model, log_group }
 }
 
 /// Puts many runs of the definition `demo` that have ended.
@@ -207,8 +229,7 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
             if rng.bool() {
                 continue;
             }
-            let token = format!("token-of-a-client-{token:016}");
-            let id = ClientToken::new(&token).unwrap().workflow_run_id(account_id).as_str().to_owned();
+            let id = ClientToken::new(run_token(token)).unwrap().workflow_run_id(account_id).as_str().to_owned();
             let request = Request::GetRun { name, id };
             let answer = world.insist(account_id, &request, 1).await;
             assert!(answer.is_some(), "nothing fails, and {request:?} has no answer");
