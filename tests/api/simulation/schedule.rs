@@ -56,7 +56,7 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         // Lambda's default, and the template's.
         timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
         run_timeout: run_timeout.map(|timeout| SignedDuration::try_from(timeout).unwrap()),
-        run_log_retention_days: (rng.u8(..4) == 0).then_some(30),
+        run_log_retention_days: rng.bool().then_some(30),
     };
     let habits = Habits { seed, deletions: *rng.choice(&[0, 3, 10]).unwrap() };
     let plan = FaultPlan::new(services, &mut rng);
