@@ -20,10 +20,10 @@
 //! | a create's condition does not let an expired tombstone go | this simulation ([`run_model`]), [`deletions`] |
 //! | a listing's cursor is inclusive | this simulation |
 //! | one shard is forgotten | this simulation, [`deletions`], [`races`], [`crashes`] |
-//! | a sweep stops at its first page | this simulation ([`transitions`]), [`deletions`], [`crashes`] |
+//! | a sweep stops at its first page | this simulation (`services`), [`deletions`], [`crashes`] |
 //! | tombstones are put without their condition | this simulation ([`transitions`]) |
 //! | a definition goes though runs are left | [`deletions`] |
-//! | a definition goes at once | this simulation ([`transitions`]), [`deletions`], [`crashes`], [`races`] |
+//! | a definition goes at once | this simulation (`services`), [`deletions`], [`crashes`], [`races`] |
 //! | a cache keeps definitions that were read as `DELETING` | this simulation ([`guarantees`]) |
 //! | a cache keeps what its process has deleted | this simulation ([`guarantees`]), [`deletions`] |
 //! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
