@@ -118,8 +118,8 @@ impl ApiError {
 
     /// What went wrong, for the log: the cause, or the message that the caller gets.
     #[must_use]
-    pub fn detail(&self) -> Option<String> {
-        let detail = match self {
+    pub fn detail(&self) -> String {
+        match self {
             Self::AccessDenied(cause) | Self::Throttling(_, cause) | Self::InternalServer(cause) => {
                 describe(cause.as_ref())
             }
@@ -127,8 +127,7 @@ impl ApiError {
             Self::ResourceNotFound(resource) => resource.to_string(),
             Self::Conflict(resource, message) => format!("{resource}: {message}"),
             Self::UnknownOperation(method_and_route) => method_and_route.clone(),
-        };
-        Some(detail)
+        }
     }
 }
 

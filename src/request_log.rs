@@ -49,7 +49,7 @@ impl RequestLog {
             Ok((outcome, workflow_run_id)) => (Level::INFO, outcome.name(), workflow_run_id, None),
             Err(error) => {
                 let (level, outcome) = level_and_outcome(error);
-                (level, outcome, error.workflow_run_id(), error.detail())
+                (level, outcome, error.workflow_run_id(), Some(error.detail()))
             }
         };
         let ApiRequest { arrived_at, counters, .. } = entry.request;

@@ -275,7 +275,7 @@ async fn record_log_group(app: &App, request_id: &str, key: Option<String>, now:
     let failure = match written {
         Ok(Ok(())) => return app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
         Ok(Err(error)) => error.detail(),
-        Err(elapsed) => Some(elapsed.to_string()),
+        Err(elapsed) => elapsed.to_string(),
     };
     warn!(request_id, detail = failure, "the log group's item was not written");
     app.known_log_groups.insert(key, (), now + UNRECORDED_LOG_GROUP_TIME_TO_LIVE);

@@ -71,7 +71,7 @@ impl Store {
         Ok(Listing { entries, next_token })
     }
 
-    /// The first items of a partition after the page's token, up to this limit.
+    /// The first items of a partition after the page's token: at least this many, if there are so many.
     async fn query(&self, list_key: &str, page: &Page, limit: usize) -> Result<Vec<Item>, ApiError> {
         let (is_ascending, behind) = match page.sort_order {
             SortOrder::Ascending => (true, "listKey = :listKey AND sortKey > :sortKey"),
@@ -83,6 +83,7 @@ impl Store {
             .table_name(&self.table_name)
             .index_name(INDEX)
             .scan_index_forward(is_ascending)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .expression_attribute_values(":listKey", string(list_key));
         query = match &page.next_token {
             Some(token) => {
@@ -94,8 +95,7 @@ impl Store {
         let mut start: Option<Item> = None;
         // DynamoDB may return fewer items than the limit. It does so at a megabyte, which no page comes near.
         loop {
-            let rest = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
-            let output = query.clone().limit(rest).set_exclusive_start_key(start).send().await;
+            let output = query.clone().set_exclusive_start_key(start).send().await;
             let output = output.map_err(|error| failure(QUERY, error))?;
             items.extend(output.items.unwrap_or_default());
             start = output.last_evaluated_key;
