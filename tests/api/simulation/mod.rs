@@ -55,6 +55,7 @@ mod journal;
 mod linearizability;
 mod listing;
 mod network;
+mod quota;
 mod races;
 mod request;
 mod run_model;

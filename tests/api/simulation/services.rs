@@ -17,6 +17,7 @@ use winterbaume_core::{MockRequest, MockService as _};
 
 use super::index::Index;
 use super::journal::Journal;
+use super::quota::Quota;
 use super::transitions::{self, number};
 use super::virtual_time::wall_clock;
 
@@ -38,10 +39,7 @@ struct State {
     index_delay: Option<Duration>,
     writes: Vec<Write>,
     trace: Vec<String>,
-    /// `CreateLogGroup` calls per second.
-    quota: f64,
-    /// How many of them are left, and when that was so.
-    quota_left: (f64, Instant),
+    quota: Quota,
 }
 
 /// A write of the table that was applied.
@@ -55,18 +53,16 @@ pub struct Write {
 impl Services {
     /// Services whose index shows a write at once.
     pub fn new(database: Database, seed: u64, quota: f64) -> Self {
-        let now = Instant::now();
         let state = State {
             rng: fastrand::Rng::with_seed(seed),
-            started: now,
+            started: Instant::now(),
             log_groups: BTreeSet::new(),
             items: BTreeMap::new(),
             index: Index::default(),
             index_delay: None,
             writes: Vec::new(),
             trace: Vec::new(),
-            quota,
-            quota_left: (quota, now),
+            quota: Quota::new(quota),
         };
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
     }
@@ -216,7 +212,7 @@ impl Services {
                 (200, state.index.query(&request, now, at_most).to_string())
             }
             "CreateLogGroup" => {
-                if !self.state.lock().unwrap().quota_allows() {
+                if !self.state.lock().unwrap().quota.allows() {
                     self.trace("CreateLogGroup beyond the quota");
                     return error(400, "ThrottlingException");
                 }
@@ -279,14 +275,6 @@ impl Services {
 }
 
 impl State {
-    fn quota_allows(&mut self) -> bool {
-        let (left, at) = self.quota_left;
-        let left = (left + self.quota * at.elapsed().as_secs_f64()).min(self.quota);
-        let allowed = left >= 1.0;
-        self.quota_left = (if allowed { left - 1.0 } else { left }, Instant::now());
-        allowed
-    }
-
     /// How long the next write takes to reach the index: mostly a moment, seldom the longest time.
     fn index_delay(&mut self) -> Duration {
         let share = if self.rng.u8(..4) == 0 { 1.0 } else { 0.05 };
