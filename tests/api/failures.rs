@@ -137,7 +137,11 @@ async fn while_it_waits_it_learns_from_the_table_that_another_was_faster() {
     };
     let (output, ()) = tokio::join!(request, tells);
     output.unwrap();
-    assert_eq!(app.items("run/").await.len(), 1);
+    // From now on it knows the log group.
+    app.calls();
+    app.create("demo").log_group_name("/a").send().await.unwrap();
+    assert_eq!(app.calls(), ["PutItem"]);
+    assert_eq!(app.items("run/").await.len(), 2);
     assert_eq!(app.log_groups().await, Vec::<String>::new());
 }
 

@@ -140,6 +140,9 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
         for _ in 0..2 {
             let answer = app.call(LOCAL_ACCOUNT, "PUT", &runs("flow"), body(TOKEN, "/a")).await;
             answer.assert_conflict("workflow-run", id);
+            let message =
+                "The client token was used by an earlier request, whose workflow run or definition has been deleted.";
+            assert_eq!(answer.body["message"], message);
         }
     }
     assert_eq!(app.items("run/").await, before);

@@ -66,6 +66,8 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
             let path = format!("/workflow-definitions/{definition}/workflow-runs");
             let answer = app.send("PUT", &path, changed.to_string()).await;
             answer.assert_error(409, "ConflictException", conflict.clone());
+            let message = "The client token was used by an earlier request with different parameters.";
+            assert_eq!(answer.body["message"], message);
         }
         let answer = app.put(body(TOKEN, "/never-seen").to_string()).await;
         answer.assert_error(409, "ConflictException", conflict.clone());

@@ -73,6 +73,7 @@ fn life(run: &str) -> Vec<(&'static str, &'static str, String, Value, &'static s
         ("CreateWorkflowRun", "PUT", events::runs("flow"), body(TOKEN, LOG_GROUP), "created", true),
         ("GetWorkflowRun", "GET", of_demo.clone(), Value::Null, "read", true),
         ("ListWorkflowRuns", "POST", events::runs("flow"), json!({}), "read", false),
+        ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("RUNNING"), "unchanged", true),
         ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("FAILED"), "updated", true),
         ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("FAILED"), "unchanged", true),
         ("UpdateWorkflowRun", "PUT", of_demo.clone(), ended("SUCCEEDED"), "conflict", true),

@@ -103,6 +103,18 @@ fn scenarios() -> Vec<Scenario> {
             let definitions = services.items("definition/");
             services.runs().is_empty() && definitions.into_values().all(|item| item.get("goneAt").is_some())
         }),
+        // A definition that is gone is swept once more.
+        Scenario {
+            pause: Duration::from_mins(3),
+            ..scenario(
+                delete_definition(),
+                vec![create_definition(), delete_definition()],
+                LAST_SWEEP,
+                5,
+                404,
+                |services| services.items("definition/").into_values().all(|item| item.get("goneAt").is_some()),
+            )
+        },
     ]
 }
 
@@ -122,6 +134,9 @@ const DELETION: &[&str] = &[
     "Query",
     "UpdateItem",
 ];
+
+/// The calls of another deletion once the definition is gone.
+const LAST_SWEEP: &[&str] = &["GetItem", "UpdateItem", "Query", "Query", "Query", "Query"];
 
 /// A network on which this happens to the calls from this one on, as many as are told, and nothing to the others.
 fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {

@@ -1,7 +1,7 @@
 //! Deletions of definitions that take long, or arrive late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -64,6 +64,58 @@ fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
         assert_eq!(status(&calm(services), &create(other)).await, 201);
         sleep(LATEST).await;
         assert_eq!(definition(services)["status"]["S"], "ACTIVE");
+    });
+}
+
+#[test]
+fn a_deletion_that_read_the_old_definition_does_not_touch_the_runs_of_the_new_one() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        assert_eq!(status(&calm(services), &create('a')).await, 201);
+        assert_eq!(status(&calm(services), &DELETION).await, 202);
+        let gone_at: i64 = definition(services)["goneAt"]["N"].as_str().unwrap().parse().unwrap();
+        let left = Timestamp::from_second(gone_at).unwrap().duration_since(services.now());
+        sleep(Duration::try_from(left).unwrap().saturating_sub(Duration::from_millis(200))).await;
+
+        // The definition is read a moment before it is gone. When it is marked, there is another one.
+        let network: Network = Arc::new(|operation, _| {
+            let is_read = operation == "GetItem";
+            if is_read { Fault::Late(Duration::ZERO, Duration::from_millis(900)) } else { Fault::None }
+        });
+        let late = Environment::start(services, &network, TIMEOUT);
+        let other = async {
+            sleep(Duration::from_millis(300)).await;
+            assert_eq!(status(&calm(services), &create('b')).await, 201);
+            let start = Request::CreateRun { name: NAME, token: None, model: "nova-act-latest", log_group: None };
+            assert_eq!(status(&calm(services), &start).await, 201);
+        };
+        let (late, ()) = tokio::join!(status(&late, &DELETION), other);
+        assert_eq!(late, 404);
+        assert_eq!(definition(services)["status"]["S"], "ACTIVE");
+        assert_eq!(services.runs().len(), 1);
+    });
+}
+
+#[test]
+fn a_deletion_waits_while_the_index_shows_nothing_but_what_is_deleted() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        assert_eq!(status(&calm(services), &create('a')).await, 201);
+        put_runs(services, ACCOUNT, 20);
+        services.delay_index(Duration::from_secs(10));
+        let passes = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&passes);
+        let network: Network = Arc::new(move |operation, key| {
+            if operation == "Query" && key.ends_with("/0") {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            Fault::None
+        });
+        let started = services.elapsed();
+        assert_eq!(status(&Environment::start(services, &network, TIMEOUT), &DELETION).await, 202);
+        assert!(definition(services).get("goneAt").is_some());
+        // It asks again and again: every 50 milliseconds, and the time that the calls take.
+        let (passes, took) = (passes.load(Ordering::Relaxed), services.elapsed().saturating_sub(started));
+        assert!(passes > 10, "{passes} passes in {took:?}");
+        assert!(passes * Duration::from_millis(50) < took, "{passes} passes in {took:?}");
     });
 }
 
