@@ -37,7 +37,7 @@ pub struct App {
 pub struct Sources {
     /// The wall clock.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// A unique UUID that nobody can guess.
+    /// Random UUIDs: unique, and impossible to guess.
     pub uuid: Arc<dyn Fn() -> Uuid + Send + Sync>,
 }
 
@@ -76,7 +76,7 @@ impl App {
         DateTime::new(self.now())
     }
 
-    /// A UUID that nobody can guess.
+    /// A random UUID.
     pub(crate) fn uuid(&self) -> Uuid {
         (self.sources.uuid)()
     }

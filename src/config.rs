@@ -69,7 +69,7 @@ impl Config {
             .region(region)
             .timeout_config(timeouts);
         // With Lambda's credentials in the environment, the SDK need not prepare the other providers of its chain.
-        if env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.is_empty()) {
+        if env::var_os("AWS_ACCESS_KEY_ID").is_some() {
             aws = aws.credentials_provider(EnvironmentVariableCredentialsProvider::new());
         }
         Ok(Self {

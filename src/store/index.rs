@@ -71,7 +71,7 @@ impl Store {
         Ok(Listing { entries, next_token })
     }
 
-    /// The first items of a partition after the page's token: at least this many, if there are so many.
+    /// The first items of a partition after the page's token: at least `limit`, if there are that many.
     async fn query(&self, list_key: &str, page: &Page, limit: usize) -> Result<Vec<Item>, ApiError> {
         let (is_ascending, behind) = match page.sort_order {
             SortOrder::Ascending => (true, "listKey = :listKey AND sortKey > :sortKey"),

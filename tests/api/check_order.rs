@@ -92,7 +92,7 @@ async fn a_token_that_is_taken_conflicts_before_a_definition_that_is_being_delet
     let first = app.put(create().to_string()).await;
     let id = first.body["workflowRunId"].as_str().unwrap();
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
-    // Its run is a tombstone now: the run is the answer, and the definition that of a token which nobody has used.
+    // Its run is a tombstone now: a used token conflicts with the run, an unused one with the definition.
     app.put(create().to_string()).await.assert_conflict("workflow-run", id);
     let unused = body(&TOKEN.replace('0', "1"), "/a").to_string();
     app.put(unused).await.assert_conflict("workflow-definition", "demo");

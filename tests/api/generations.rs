@@ -168,7 +168,7 @@ async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_a
     let answer = stale.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
     answer.assert_conflict("workflow-definition", "demo");
 
-    // Such a run is shown as long as the definition is, wherever it is asked for.
+    // Every environment shows such a run as long as the definition exists.
     clock.advance_seconds(gone_at - 1 - clock.epoch_seconds());
     for app in [&app, &stale] {
         assert_eq!(app.send("GET", &definition("demo"), "").await.body["status"], "DELETING");
@@ -177,7 +177,7 @@ async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_a
         assert_eq!(listed["workflowRunSummaries"][0]["workflowRunId"], late);
         app.end_run("demo", &late, "SUCCEEDED").await.assert_success(200, &json!({}));
     }
-    // And then belongs to nobody.
+    // After that it belongs to no definition.
     clock.advance_seconds(1);
     for app in [&app, &stale] {
         app.send("GET", &run("demo", &late), "").await.assert_no_definition("demo");

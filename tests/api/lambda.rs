@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::gateway::LOCAL_ACCOUNT;
-use crate::support::{Fault, TestApp, body, events, serve};
+use crate::support::{Fault, TOKEN, TestApp, body, events, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.
 struct Function {
@@ -51,6 +51,15 @@ impl Drop for Function {
 
 /// Lets a process of the function answer these events, on the app's services. The proxy responses, and the log.
 pub async fn answer_events(app: &TestApp, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
+    let (responses, function) = function_that_answered(app, events, variables).await;
+    (responses, function.log())
+}
+
+async fn function_that_answered(
+    app: &TestApp,
+    events: Vec<Value>,
+    variables: &[(&str, &str)],
+) -> (Vec<Value>, Function) {
     let expected = events.len();
     let (runtime_api, mut answers) = RuntimeApi::start(events).await;
     let mut environment = vec![
@@ -72,7 +81,7 @@ pub async fn answer_events(app: &TestApp, events: Vec<Value>, variables: &[(&str
         assert_eq!(kind, "response", "{response}");
         responses.push(response);
     }
-    (responses, function.log())
+    (responses, function)
 }
 
 /// The lines of a log that are about a request.
@@ -154,6 +163,20 @@ async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
         let (responses, _) = answer_events(&app, events, &[("AWS_LAMBDA_MAX_CONCURRENCY", &limit)]).await;
         assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
         assert_eq!(app.items("run/").await.len(), concurrency);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn only_a_function_that_gets_several_requests_at_once_has_worker_threads() {
+    for (limit, is_concurrent) in [(None, false), (Some("1"), false), (Some("2"), true), (Some("64"), true)] {
+        let app = TestApp::start().await;
+        let variables: Vec<_> = limit.map(|limit| ("AWS_LAMBDA_MAX_CONCURRENCY", limit)).into_iter().collect();
+        let events = vec![event(0, "demo", &body(TOKEN, "/workflow-runs/demo").to_string())];
+        let (responses, function) = function_that_answered(&app, events, &variables).await;
+        assert_eq!(responses[0]["statusCode"], 201, "{responses:?}");
+        let threads = fs::read_dir(format!("/proc/{}/task", function.process.id())).unwrap().count();
+        assert_eq!(threads > 1, is_concurrent, "{limit:?}: {threads} threads");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many runs of one definition: a thousand, or as many as `LOAD_RUNS` says.
+//! Many runs of one definition: a thousand, or `LOAD_RUNS`.
 //!
 //! `LOAD_RUNS=10000 cargo test load -- --nocapture` prints how long each step takes.
 
@@ -125,5 +125,5 @@ async fn many_runs_are_listed_while_others_start_and_end_and_deleted_with_their_
             names
         })
         .collect();
-    assert_eq!(attributes, [vec!["definitionId", "expiresAt", "pk", "status"]].into(), "something is no tombstone");
+    assert_eq!(attributes, [vec!["definitionId", "expiresAt", "pk", "status"]].into(), "not only tombstones are left");
 }

@@ -1,6 +1,7 @@
 //! What the on-call person reads.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::support::{Fault, TOKEN, TestApp, body, events};
 const LOG_GROUP: &str = "/workflow-runs/secret";
 const DESCRIPTION: &str = "what nobody else may read";
 
-/// Asserts that no part of a body stands in a log.
+/// Asserts that no part of a body appears in a log.
 fn assert_no_secret(log: &str) {
     for secret in [TOKEN, "nova-act-latest", LOG_GROUP, DESCRIPTION] {
         assert!(!log.contains(secret), "{log}");
@@ -50,9 +51,21 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         assert_eq!(line["operation"], if outcome == "unknown_operation" { "Unknown" } else { "CreateWorkflowRun" });
         assert_eq!(line["account_id"], "000000000000");
         assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration > 0.0));
+        // The first request creates the log group.
+        assert_eq!(line["log_groups_created"], if number == 0 { json!(1) } else { json!(null) });
         let names_run = matches!(outcome, "created" | "replayed" | "conflict");
         assert_eq!(line["workflow_run_id"], if names_run { json!(run) } else { json!(null) });
-        assert_eq!(line["detail"].is_null(), matches!(outcome, "created" | "replayed"));
+        let detail = line["detail"].as_str();
+        match outcome {
+            "conflict" => {
+                let message = "The client token was used by an earlier request with different parameters.";
+                assert_eq!(detail, Some(&*format!("workflow-run {run}: {message}")));
+            }
+            "validation" => assert!(detail.unwrap().contains(" detected: "), "{line}"),
+            "not_found" => assert_eq!(detail, Some("workflow-definition nope")),
+            "unknown_operation" => assert_eq!(detail, Some("PUT /workflow-definitions/a/b/workflow-runs")),
+            _ => assert_eq!(detail, None),
+        }
     }
 }
 
@@ -110,6 +123,19 @@ async fn the_line_of_each_operation_says_what_it_came_to_and_no_level_repeats_a_
             assert_eq!(line["detail"].is_string(), is_failure, "{line}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_duration_is_in_milliseconds() {
+    let app = TestApp::start().await;
+    // The first attempt is given up after 2 seconds.
+    app.fail("PutItem", 1, Fault::Hang);
+    let began = Instant::now();
+    let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())], &[]).await;
+    let at_most = began.elapsed().as_secs_f64() * 1e3;
+    let [line] = requests(&log).try_into().unwrap();
+    let duration = line["duration_ms"].as_f64().unwrap();
+    assert!(duration >= 2e3 && duration <= at_most, "{duration} ms, at most {at_most} ms");
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ async fn a_listing_has_every_run_that_existed_when_it_began_once_whatever_starts
             listed.extend(page);
             let Some(token) = token else { break };
             query = format!("maxResults=2&nextToken={token}");
-            // Meanwhile runs of before end, on pages that have been read and on pages to come, and new ones start.
+            // Meanwhile earlier runs end, on pages already read and on pages to come, and new ones start.
             if let [early, .., late] = ids.as_slice()
                 && turn < 2
             {

@@ -149,7 +149,7 @@ async fn a_deletion_that_broke_off_is_continued_by_the_same_request() {
         app.heal();
         let item = app.definition_item(LOCAL_ACCOUNT, "demo").await;
         assert_eq!((text(&item, "status"), item.contains_key("goneAt")), ("DELETING", false), "{operation}");
-        // However long nobody continues it, it is there, and its name taken.
+        // However long nobody continues the deletion, the definition remains, and its name stays taken.
         clock.advance_seconds(300);
         assert_eq!(app.send("GET", &definition("demo"), "").await.body["status"], "DELETING");
         let create = app.send("PUT", DEFINITIONS, json!({"name": "demo"}).to_string()).await;

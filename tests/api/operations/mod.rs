@@ -1,5 +1,5 @@
 //! The operations, one file each: what goes over the wire, as the real client reads it, and as raw HTTP where no client
-//! would send the request; and what stands in the table then.
+//! would send the request; and what the table holds afterwards.
 
 mod create_workflow_definition;
 mod create_workflow_run;

@@ -15,7 +15,7 @@ use super::request::{Page, Request};
 use super::run_model::run_id;
 use super::services::Services;
 
-/// After so many pages, a client has seen enough.
+/// How many pages a client reads at most.
 const MOST_PAGES: usize = 12;
 
 /// All that the clients of a schedule share.

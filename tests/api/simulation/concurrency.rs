@@ -17,7 +17,7 @@ const ACCOUNT: &str = "123456789012";
 /// What every call takes, to the services and back.
 const CALL: Duration = Duration::from_secs(1);
 
-/// The latency of each of so many creates that are asked for at once.
+/// The latencies of this many creates that begin at once.
 async fn latencies(environment: &Arc<Environment>, creates: usize) -> Vec<Duration> {
     let mut requests = JoinSet::new();
     for _ in 0..creates {

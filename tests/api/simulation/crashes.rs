@@ -138,7 +138,7 @@ const DELETION: &[&str] = &[
 /// The calls of another deletion once the definition is gone.
 const LAST_SWEEP: &[&str] = &["GetItem", "UpdateItem", "Query", "Query", "Query", "Query"];
 
-/// A network on which this happens to the calls from this one on, as many as are told, and nothing to the others.
+/// A network on which `broken` calls from `first` on have this fault; and the number of calls made.
 fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);

@@ -38,7 +38,7 @@ impl Record {
         self.status() < 300
     }
 
-    /// It has created what it asked for, as opposed to an earlier request with the same client token.
+    /// Whether this request created the resource, not an earlier one with the same client token.
     pub fn has_created(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.status == 201 && !answer.replayed)
     }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 /// The attributes that the index has besides its own key and the table's.
 const PROJECTED: [&str; 2] = ["status", "endedAt"];
 
-/// The projection, and the writes that have not reached it yet. Writes of one key land in their order; between keys there
-/// is no order.
+/// The projection, and the writes that have not reached it yet. Writes of one key land in order, writes
+/// of different keys in any order.
 #[derive(Default)]
 pub struct Index {
     /// What a `Query` sees, by `listKey` and `sortKey`.

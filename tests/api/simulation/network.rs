@@ -32,7 +32,7 @@ pub enum Fault {
     Error(u16, &'static str),
     /// The service applies the call so late, and answers so much later; whether or not somebody is still waiting.
     Late(Duration, Duration),
-    /// `BatchGetItem` leaves all but the first so many keys unprocessed.
+    /// `BatchGetItem` processes only this many keys, the first ones.
     Unprocessed(usize),
     /// The environment is gone before the call is sent.
     DieBefore,

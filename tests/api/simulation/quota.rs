@@ -5,7 +5,7 @@ use tokio::time::Instant;
 pub struct Quota {
     per_second: f64,
     left: f64,
-    /// When so many were left.
+    /// When `left` was true.
     at: Instant,
 }
 

@@ -11,7 +11,7 @@ use super::request::Request;
 use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::{TOKEN, TestApp, events};
 
-/// Every race is run so many times: who wins is chance.
+/// How often each race is run: who wins is chance.
 const ROUNDS: usize = 8;
 
 /// Sends requests at once, each to another of three environments. Statuses, bodies and whether it was a replay, in the

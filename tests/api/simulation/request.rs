@@ -31,7 +31,7 @@ pub const DOCUMENTED: [(&str, &[u16]); 9] = [
     ("UpdateWorkflowRun", &[200, 400, 403, 404, 409, 429, 500]),
 ];
 
-/// Which page of a listing is asked for.
+/// Which page of a listing to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Page {
     pub max_results: Option<usize>,

@@ -242,7 +242,7 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
     }
 }
 
-/// A deletion that is asked for until 404, and once more, leaves nothing but tombstones.
+/// A deletion that is repeated until 404, and once more, leaves nothing but tombstones.
 async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, index_delay: Duration) {
     let services = &world.services;
     let deletion = Request::DeleteDefinition { name };

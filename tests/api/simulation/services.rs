@@ -135,7 +135,7 @@ impl Services {
         self.written(item["pk"]["S"].as_str().unwrap(), Some(item.clone()), Duration::ZERO);
     }
 
-    /// DynamoDB's time-to-live: deletes about so many percent of the items that have expired.
+    /// DynamoDB's time-to-live: deletes about this percentage of the expired items.
     pub fn delete_expired(&self, percent: u32) {
         let now = self.now().as_second();
         let expired = |item: &Value| number(item, "expiresAt").is_some_and(|expires_at| expires_at <= now);

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// How long a tombstone lives, and the item of a definition that is gone; in seconds.
 const DAY: i64 = 86_400;
 
-/// How long a definition stays at least once its deletion has been asked for, in seconds.
+/// How long a definition remains after the first request to delete it, in seconds: at least.
 const LINGER: i64 = 120;
 
 /// How long after a write was sent it may be applied, in seconds: what was written may be so much older than `now`.

@@ -42,6 +42,13 @@ impl Answer {
         let members = json!({"reason": "FieldValidationFailed", "fieldList": self.body["fieldList"]});
         self.assert_error(400, "ValidationException", members);
         assert_eq!(self.failed_fields(), fields);
+        // A body that cannot be read is one more problem.
+        let message = self.body["message"].as_str().unwrap();
+        let counted = match fields.len() + message.matches("The body is ").count() {
+            1 => "1 validation error detected: ".to_owned(),
+            several => format!("{several} validation errors detected: "),
+        };
+        assert!(message.starts_with(&counted), "{self:?}");
     }
 
     /// Asserts that the definition was not found.

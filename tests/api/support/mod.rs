@@ -120,7 +120,7 @@ impl TestApp {
         answer.body["workflowRunId"].as_str().unwrap().to_owned()
     }
 
-    /// Starts so many runs, several at once; their ids.
+    /// Starts this many runs, several at once; returns their ids.
     pub async fn start_runs(&self, definition: &str, count: usize) -> Vec<String> {
         stream::iter(0..count).map(|_| self.start_run(definition)).buffered(8).collect().await
     }

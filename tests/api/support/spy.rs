@@ -32,11 +32,11 @@ pub enum Fault {
     Error(u16, &'static str),
     /// The connection breaks before the service has seen the call.
     Cut,
-    /// The service has done what it was asked for, and the answer is lost.
+    /// The service applies the call, and the answer is lost.
     Lost,
     /// No answer comes.
     Hang,
-    /// The service begins when so many calls wait for it at the same moment, and until then none is answered.
+    /// The service answers none until this many calls wait for it at the same moment.
     Gather(usize),
     /// `Query` ends its answer after one item, as it does at a megabyte.
     EndEarly,
