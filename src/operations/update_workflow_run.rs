@@ -77,22 +77,27 @@ async fn update_workflow_run(
     let ended_at = (input.status != WorkflowRunStatus::Running).then_some(now);
     let state = RunState { status: input.status, ended_at };
     let latest_start = app.run_timeout.latest_start(now);
-    let existing = match app.store.update_run(&key, &definition_id, state, latest_start).await? {
+    let mut found = match app.store.update_run(&key, &definition_id, state, latest_start).await? {
         // The write tells that the run is RUNNING, and so does the request.
         UpdatedRun::Updated if input.status == WorkflowRunStatus::Running => return Ok(Outcome::Unchanged),
         UpdatedRun::Updated => return Ok(Outcome::Updated),
-        UpdatedRun::NotRunning(existing) => existing.and_then(|run| run.of(&definition_id)),
+        UpdatedRun::NotRunning(found) => found,
     };
 
     let resource = || Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned());
-    let run = existing.ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
-    let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
-    if derived.status != input.status {
-        return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
+    loop {
+        let run = found.and_then(|run| run.of(&definition_id)).ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
+        let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
+        if derived.status != input.status {
+            return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
+        }
+        if derived == run.stored_state() {
+            return Ok(Outcome::Unchanged);
+        }
+        // The run has timed out, which the table does not say yet. An end that was sent in time may still be faster.
+        found = match app.store.update_run(&key, &definition_id, derived, None).await? {
+            UpdatedRun::Updated => return Ok(Outcome::Unchanged),
+            UpdatedRun::NotRunning(found) => found,
+        };
     }
-    // The run has timed out, which the table does not say yet.
-    if derived != run.stored_state() {
-        app.store.update_run(&key, &definition_id, derived, None).await?;
-    }
-    Ok(Outcome::Unchanged)
 }

@@ -52,6 +52,7 @@ mod herd;
 mod history;
 mod index;
 mod journal;
+mod late_ends;
 mod linearizability;
 mod listing;
 mod network;
