@@ -14,8 +14,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use workflow_runs::Sources;
 
 use crate::gateway::LOCAL_ACCOUNT;
 use crate::support::{Fault, TOKEN, TestApp, body, events, serve};
@@ -177,6 +179,29 @@ async fn only_a_function_that_gets_several_requests_at_once_has_worker_threads()
         assert_eq!(responses[0]["statusCode"], 201, "{responses:?}");
         let threads = fs::read_dir(format!("/proc/{}/task", function.process.id())).unwrap().count();
         assert_eq!(threads > 1, is_concurrent, "{limit:?}: {threads} threads");
+    }
+}
+
+#[tokio::test]
+async fn the_optional_variables_take_effect() {
+    let two_hours_ago = || Timestamp::now() - SignedDuration::from_hours(2);
+    let sources = Sources { now: Arc::new(two_hours_ago), ..Sources::default() };
+    let app = TestApp::start_with(sources, |config| config).await;
+    let run = app.start_run("demo").await;
+    let read = || {
+        let mut unsigned = events::rest(LOCAL_ACCOUNT, "GET", &format!("{}/{run}", events::runs("demo")), "");
+        unsigned["requestContext"]["identity"]["accountId"] = Value::Null;
+        unsigned
+    };
+    let set = [("UNSIGNED_ACCOUNT_ID", LOCAL_ACCOUNT), ("RUN_TIMEOUT_HOURS", "1")];
+    let unset = [("UNSIGNED_ACCOUNT_ID", ""), ("RUN_TIMEOUT_HOURS", "")];
+    for (variables, status, run_status) in
+        [(&set[..], 200, "TIMED_OUT"), (&set[..1], 200, "RUNNING"), (&unset, 403, ""), (&[], 403, "")]
+    {
+        let (responses, _) = answer_events(&app, vec![read()], variables).await;
+        assert_eq!(responses[0]["statusCode"], status, "{variables:?}: {responses:?}");
+        let body: Value = serde_json::from_str(responses[0]["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["status"].as_str().unwrap_or_default(), run_status, "{variables:?}: {body}");
     }
 }
 
