@@ -23,12 +23,17 @@ struct Watched {
 impl Watched {
     /// Starts an environment on a network where this happens to the puts of log groups' items.
     fn start(services: &Arc<Services>, fault: Fault) -> Self {
+        let is_it = |operation: &str, key: &str| operation == "PutItem" && key.starts_with("log-group/");
+        Self::start_on(services, move |operation, key| if is_it(operation, key) { fault } else { Fault::None })
+    }
+
+    fn start_on(services: &Arc<Services>, fault: impl Fn(&str, &str) -> Fault + Send + Sync + 'static) -> Self {
         put_definition(services, ACCOUNT, "demo", "ACTIVE");
         let calls: Arc<Mutex<Vec<String>>> = Arc::default();
         let made = Arc::clone(&calls);
         let network: Network = Arc::new(move |operation, key| {
             made.lock().unwrap().push(operation.to_owned());
-            if operation == "PutItem" && key.starts_with("log-group/") { fault } else { Fault::None }
+            fault(operation, key)
         });
         Self { environment: Environment::start(services, &network, TIMEOUT), calls }
     }
@@ -137,6 +142,22 @@ fn what_was_learnt_is_forgotten_in_time() {
         ] {
             sleep_until(start + Duration::from_secs(seconds)).await;
             assert_eq!(environment.create("demo", Some("/a")).await, created(&calls), "after {seconds} s");
+        }
+    });
+}
+
+#[test]
+fn the_minute_for_which_a_definition_is_known_begins_when_its_read_is_sent() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        let slow = Fault::Late(Duration::ZERO, Duration::from_millis(1_500));
+        let is_read = |operation: &str| operation == "BatchGetItem";
+        let environment = Watched::start_on(services, move |call, _| if is_read(call) { slow } else { Fault::None });
+        let start = Instant::now();
+        for (after, calls) in
+            [(0, &["BatchGetItem", "PutItem"][..]), (59_500, &["PutItem"]), (60_500, &["BatchGetItem", "PutItem"])]
+        {
+            sleep_until(start + Duration::from_millis(after)).await;
+            assert_eq!(environment.create("demo", None).await, created(calls), "after {after} ms");
         }
     });
 }

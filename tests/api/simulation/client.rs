@@ -90,6 +90,8 @@ impl World {
         let services = &self.services;
         let run_key = run_id(account_id, request).map(|id| format!("run/{account_id}/{id}"));
         let run_was_there = run_key.is_some_and(|key| services.item(&key).is_some());
+        let gone = || services.definition_that_is_gone(account_id, request.definition()?);
+        let gone_before = gone();
         let (id, environment) = self.environment();
         let invoked = services.elapsed();
         let (answer, journal) = environment.invoke(account_id, request).await;
@@ -112,6 +114,10 @@ impl World {
             assert!(took < self.settings.timeout, "an answer after {took:?}: {request:?}");
             let out_of_time = took + Duration::from_millis(500) > self.settings.timeout;
             check_left_behind(&record, &journal, run_was_there, out_of_time);
+            let may_fail = journal.faults > 0 || out_of_time;
+            assert!(may_fail || !is_failure(&record), "nothing has failed, and {record:?}");
+            let is_gone = gone_before.is_some() && gone() == gone_before;
+            assert!(!is_gone || may_be_answered_of_what_is_gone(&record), "the definition is gone, and {record:?}");
         } else {
             services.trace(format_args!("{operation} died"));
         }
@@ -163,6 +169,21 @@ impl World {
         self.seen.lock().unwrap().listings.push(listing);
         entries
     }
+}
+
+/// Whether an AWS call has failed, or the time was over.
+fn is_failure(record: &Record) -> bool {
+    match record.status() {
+        403 | 429 | 500 => true,
+        400 | 409 => !is_refusal(record),
+        _ => false,
+    }
+}
+
+/// Whether a request that is sent when the definition it names is gone may have this answer.
+fn may_be_answered_of_what_is_gone(record: &Record) -> bool {
+    let is_create = matches!(record.request, Request::CreateDefinition { .. });
+    is_failure(record) || is_create || matches!(record.status(), 400 | 404)
 }
 
 /// Whether validation, or what the table holds, has refused the request: not a failure that passes.

@@ -35,6 +35,8 @@ pub enum Action<'a> {
     Replay(&'a Request),
     RefuseCreate(&'a Request),
     Read(&'a Value),
+    /// A run of it was started, read, ended or deleted, or its runs were listed.
+    Find,
     Delete,
     FindNone,
     FindDeleting,
@@ -90,7 +92,8 @@ impl<'a> Definition<'a> {
             (Self::Active { create, created }, Action::Delete) => {
                 Some(Self::Deleting { create, created: *created, since: (event.from, event.until) })
             }
-            (Self::Deleting { .. }, Action::RefuseCreate(_) | Action::Delete | Action::FindDeleting)
+            (Self::Active { .. }, Action::Find)
+            | (Self::Deleting { .. }, Action::RefuseCreate(_) | Action::Delete | Action::Find | Action::FindDeleting)
             | (Self::Absent | Self::Gone { .. }, Action::FindNone) => Some(self),
             _ => None,
         }
@@ -129,6 +132,8 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, n
             (Request::GetDefinition { .. }, _) if record.is_success() => {
                 record.answer.as_ref().map(|answer| Action::Read(&answer.body))
             }
+            (Request::CreateDefinition { .. } | Request::DeleteDefinition { .. }, _) => None,
+            _ if record.is_success() => Some(Action::Find),
             _ => None,
         };
         let done = match &record.request {

@@ -1,4 +1,4 @@
-//! Deletions of definitions that take long, or arrive late.
+//! Deletions that take long or arrive late, and what they leave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

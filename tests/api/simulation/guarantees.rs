@@ -71,8 +71,8 @@ fn id_in(record: &Record) -> Option<String> {
     }
 }
 
-/// A definition that has been deleted starts runs only in environments that have read it before, and for a minute; in the
-/// one that has deleted it, not even there.
+/// A definition that has been deleted starts runs only in environments that have read it before, and for a minute; the one
+/// that has deleted it starts them only if it was reading it at that moment.
 fn check_deleted_definitions_start_no_run(history: &[&Record]) {
     let is_deletion = |record: &&&Record| matches!(record.request, Request::DeleteDefinition { .. });
     let is_start = |record: &&&Record| matches!(record.request, Request::CreateRun { .. }) && record.has_created();
@@ -81,7 +81,7 @@ fn check_deleted_definitions_start_no_run(history: &[&Record]) {
             let may_be_new_generation = history.iter().any(|record| {
                 matches!(record.request, Request::CreateDefinition { .. })
                     && record.writes.definitions > 0
-                    && record.landed() >= deletion.invoked
+                    && (if record.is_success() { record.ended } else { record.landed() }) >= deletion.invoked
                     && record.invoked <= start.ended
             });
             let may_know = history.iter().any(|record| {
@@ -90,7 +90,7 @@ fn check_deleted_definitions_start_no_run(history: &[&Record]) {
                 reads
                     && record.environment == start.environment
                     && record.invoked <= deletion.ended
-                    && start.invoked < record.ended + KNOWN
+                    && start.invoked < record.invoked + KNOWN
                     && (start.environment != deletion.environment || record.ended >= deletion.invoked)
             });
             assert!(may_be_new_generation || may_know, "{deletion:?} was answered, and then {start:?}");

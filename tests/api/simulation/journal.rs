@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Journal {
     /// When the invocation began.
     pub began: Duration,
+    /// How many of its calls something has happened to.
+    pub faults: u32,
     /// It has sent a put of a run.
     pub put_sent: bool,
     /// It has got no answer to one, and so cannot know.

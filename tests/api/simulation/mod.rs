@@ -28,8 +28,12 @@
 //! | a cache keeps what its process has deleted | this simulation ([`guarantees`]), [`deletions`] |
 //! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
 //! | the update that marks a definition as `DELETING` lacks `definitionId` | [`deletions`] |
+//! | what a time-out that another end has overtaken comes to is not looked at | [`late_ends`] |
+//! | a definition that is gone is still found | this simulation, `generations` |
+//! | the minute of a cache begins when the answer comes | [`calls`] |
+//! | the last sweep fails unnoticed | [`crashes`] |
 //! | the run's put comes before the log group | this simulation, [`calls`] |
-//! | the put has no condition | this simulation ([`transitions`]), [`races`] |
+//! | the put of a run has no condition | this simulation ([`transitions`]), [`races`] |
 //! | the model id, or the definition, is not compared | this simulation ([`run_model`]) |
 //! | a read is not consistent | this simulation, [`calls`] |
 //! | the caches' keys lack the account | this simulation |
@@ -58,7 +62,7 @@ mod listing;
 mod network;
 mod quota;
 mod races;
-mod request;
+pub mod request;
 mod run_model;
 mod schedule;
 mod services;

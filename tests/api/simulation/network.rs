@@ -30,7 +30,8 @@ pub enum Fault {
     Lost,
     /// The service answers with an error.
     Error(u16, &'static str),
-    /// The service applies the call so late, and answers so much later; whether or not somebody is still waiting.
+    /// The service applies the call after the first time, and answers after the second; whether or not somebody is
+    /// still waiting.
     Late(Duration, Duration),
     /// `BatchGetItem` processes only this many keys, the first ones.
     Unprocessed(usize),
@@ -157,6 +158,7 @@ impl HttpConnector for Connector {
         let fault = (self.network)(&operation, key);
         {
             let mut journal = journal.lock().unwrap();
+            journal.faults += u32::from(fault != Fault::None);
             journal.put_sent |= is_put_of_run;
             journal.put_in_doubt += i32::from(is_put_of_run);
             let arrives = !matches!(fault, Fault::Cut | Fault::Error(..) | Fault::DieBefore);

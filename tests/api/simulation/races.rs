@@ -14,8 +14,8 @@ use crate::support::{TOKEN, TestApp, events};
 /// How often each race is run: who wins is chance.
 const ROUNDS: usize = 8;
 
-/// Sends requests at once, each to another of three environments. Statuses, bodies and whether it was a replay, in the
-/// order of the requests.
+/// Sends requests at once, to three environments, each of which gets every kind of them. Statuses, bodies and whether it
+/// was a replay, in the order of the requests.
 async fn race(app: &TestApp, requests: &[Request]) -> Vec<(u16, Value, bool)> {
     let mut environments = Vec::new();
     for _ in 0..3 {
@@ -23,7 +23,7 @@ async fn race(app: &TestApp, requests: &[Request]) -> Vec<(u16, Value, bool)> {
     }
     let mut racing = JoinSet::new();
     for (at, request) in requests.iter().enumerate() {
-        let (environment, request) = (Arc::clone(&environments[at % 3]), request.clone());
+        let (environment, request) = (Arc::clone(&environments[at / 3 % 3]), request.clone());
         racing.spawn(async move { (at, send(&environment, &request).await) });
     }
     let mut answers = racing.join_all().await;

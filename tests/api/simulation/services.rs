@@ -35,7 +35,7 @@ struct State {
     /// The items of this schedule. (The database is one for many schedules.)
     items: BTreeMap<String, Value>,
     index: Index,
-    /// The longest time that a write takes to reach the index, if it does not show all of a write at once.
+    /// The longest time that a write takes to reach the index, or none: it shows every write at once.
     index_delay: Option<Duration>,
     writes: Vec<Write>,
     trace: Vec<String>,
@@ -67,7 +67,7 @@ impl Services {
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
     }
 
-    /// Lets writes take up to this time to reach the index, and its answers end early now and then.
+    /// Lets writes take up to this time to reach the index, and lets its answers end early now and then.
     pub fn delay_index(&self, longest: Duration) {
         self.state.lock().unwrap().index_delay = Some(longest);
     }
@@ -126,6 +126,13 @@ impl Services {
         let get = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}, "ConsistentRead": true});
         let got = self.database.get_item(serde_json::from_value(get).unwrap()).unwrap();
         got.item.map(|item| serde_json::to_value(item).unwrap())
+    }
+
+    /// The generation of a definition that is gone now.
+    pub fn definition_that_is_gone(&self, account_id: &str, name: &str) -> Option<String> {
+        let definition = self.item(&format!("definition/{account_id}/{name}"))?;
+        let is_gone = number(&definition, "goneAt")? <= self.now().as_second();
+        is_gone.then(|| definition["definitionId"]["S"].to_string())
     }
 
     /// Puts an item behind the function's back; the index has it at once.
@@ -214,6 +221,7 @@ impl Services {
             "CreateLogGroup" => {
                 if !self.state.lock().unwrap().quota.allows() {
                     self.trace("CreateLogGroup beyond the quota");
+                    journal.lock().unwrap().faults += 1;
                     return error(400, "ThrottlingException");
                 }
                 let answer = self.logs(operation, body).await;
