@@ -120,6 +120,21 @@ fn a_deletion_waits_while_the_index_shows_nothing_but_what_is_deleted() {
 }
 
 #[test]
+fn a_deletion_does_not_wait_while_it_finds_runs_to_delete() {
+    on_virtual_time(database(), 0, 10.0, async |services| {
+        assert_eq!(status(&calm(services), &create('a')).await, 201);
+        put_runs(services, ACCOUNT, 250);
+        let fast: Network = Arc::new(|_, _| Fault::Late(Duration::ZERO, Duration::ZERO));
+        let started = services.elapsed();
+        assert_eq!(status(&Environment::start(services, &fast, TIMEOUT), &DELETION).await, 202);
+        assert!(definition(services).get("goneAt").is_some());
+        // Calls take no time here.
+        let took = services.elapsed().saturating_sub(started);
+        assert!(took < Duration::from_millis(50), "{took:?}");
+    });
+}
+
+#[test]
 fn the_environment_that_deletes_a_definition_starts_no_more_runs_of_it() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         let environment = calm(services);
