@@ -68,6 +68,8 @@ pub struct RunTimeout(pub Option<SignedDuration>);
 
 impl RunTimeout {
     /// The state of a run, given its stored state and its start: the one place that derives a time-out.
+    ///
+    /// `now` is a time before the stored state was read: a run that was still `RUNNING` then has not ended by `now`.
     #[must_use]
     pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
         match self.0.map(|timeout| started_at + timeout) {

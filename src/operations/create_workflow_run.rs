@@ -62,9 +62,10 @@ struct CreateWorkflowRunResponse {
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let AuthorizedRequest { account_id, parameters, request } = request;
     let input = CreateWorkflowRunRequest::parse(parameters.get("workflowDefinitionName"), &request.body)?;
+    let now = app.date_time();
     let (run, outcome) = create_workflow_run(app, account_id, request, input).await?;
     // A replay reports the run's current status.
-    let state = app.run_timeout.derive(run.stored_state(), run.started_at, app.date_time());
+    let state = app.run_timeout.derive(run.stored_state(), run.started_at, now);
     let output = CreateWorkflowRunResponse { status: state.status, workflow_run_id: run.workflow_run_id };
     Ok(Success::new(outcome, &output)?.about(output.workflow_run_id))
 }

@@ -51,7 +51,7 @@ async fn get_workflow_run(app: &App, account_id: &str, input: &RunInput) -> Resu
     };
     let run = run
         .ok_or_else(|| ApiError::ResourceNotFound(Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned())))?;
-    let state = app.run_timeout.derive(run.stored_state(), run.started_at, app.date_time());
+    let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));
     let WorkflowRun { workflow_run_id, started_at, model_id, log_group_name, .. } = *run;
     Ok(GetWorkflowRunResponse {
         workflow_run_arn: app.arns.workflow_run(account_id, name.as_str(), &workflow_run_id),

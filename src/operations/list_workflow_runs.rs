@@ -62,8 +62,8 @@ async fn list_workflow_runs(
 ) -> Result<ListWorkflowRunsResponse, ApiError> {
     let name = &input.workflow_definition_name;
     let definition_id = app.definition_id(account_id, name).await?;
-    let listing = app.store.list_runs(&definition_id, &input.page).await?;
     let now = app.date_time();
+    let listing = app.store.list_runs(&definition_id, &input.page).await?;
     let summaries = listing.entries.iter().map(|entry| {
         let (started_at, id) = entry.created_at_and_id()?;
         let stored = RunState { status: entry.status, ended_at: entry.ended_at };

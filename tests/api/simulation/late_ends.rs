@@ -1,7 +1,7 @@
-//! Ends that land while the same run is declared to have timed out.
+//! Runs that end at the very time at which they time out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::environment::{Answer, Environment, Settings};
 use super::network::{Fault, Network};
-use super::request::Request;
+use super::request::{Page, Request};
 use super::run_model::run_id;
 use super::services::Services;
 use super::virtual_time::{database, on_virtual_time, put_definition};
@@ -18,13 +18,15 @@ use crate::gateway::TIMEOUT;
 const ACCOUNT: &str = "123456789012";
 const NAME: &str = "demo";
 const HOUR: Duration = Duration::from_hours(1);
+const READS: &[&str] = &["BatchGetItem", "Query"];
+const WRITES: &[&str] = &["PutItem", "UpdateItem"];
 
-/// Starts an environment in which this happens to the update or put with this number, counted from 0.
-fn environment(services: &Arc<Services>, write: u32, fault: Fault) -> Environment {
-    let writes = AtomicU32::new(0);
+/// Starts an environment in which this happens to the first of these calls.
+fn environment(services: &Arc<Services>, calls: &'static [&str], fault: Fault) -> Environment {
+    let has_happened = AtomicBool::new(false);
     let network: Network = Arc::new(move |operation, _| {
-        let is_it = matches!(operation, "PutItem" | "UpdateItem") && writes.fetch_add(1, Ordering::Relaxed) == write;
-        if is_it { fault } else { Fault::None }
+        let is_first = calls.contains(&operation) && !has_happened.swap(true, Ordering::Relaxed);
+        if is_first { fault } else { Fault::None }
     });
     let run_timeout = Some(SignedDuration::from_hours(1));
     Environment::start_with(services, &network, Settings { run_timeout, ..Settings::new(TIMEOUT) })
@@ -34,11 +36,21 @@ async fn answer(environment: &Environment, request: &Request) -> Answer {
     environment.invoke(ACCOUNT, request).await.0.unwrap()
 }
 
-#[test]
-fn an_end_that_lands_before_a_time_out_is_stored_decides() {
+/// A request that starts a run, and the run's id.
+fn start() -> (Request, String) {
     let token = Some("a-client-token-of-36-characters-0000".to_owned());
     let start = Request::CreateRun { name: NAME, token, model: "nova-act-latest", log_group: None };
     let id = run_id(ACCOUNT, &start).unwrap();
+    (start, id)
+}
+
+async fn until(services: &Services, at: Duration) {
+    sleep(at.saturating_sub(services.elapsed())).await;
+}
+
+#[test]
+fn an_end_that_lands_before_a_time_out_is_stored_decides() {
+    let (start, id) = start();
     let end = |status| Request::UpdateRun { name: NAME, id: id.clone(), status };
     let read = Request::GetRun { name: NAME, id: id.clone() };
     let delete = Request::DeleteRun { name: NAME, id: id.clone() };
@@ -50,21 +62,20 @@ fn an_end_that_lands_before_a_time_out_is_stored_decides() {
     ] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, NAME, "ACTIVE");
-            let calm = environment(services, 0, Fault::None);
+            let calm = environment(services, &[], Fault::None);
             assert_eq!(answer(&calm, &start).await.status, 201);
             let times_out = services.elapsed() + HOUR;
-            let until = |at: Duration| sleep(at.saturating_sub(services.elapsed()));
 
             // One request is sent in time and lands late. Another one is told that the run has timed out, and is about
             // to store that.
-            let held_up = environment(services, 0, Fault::Late(Duration::from_millis(300), Duration::ZERO));
-            let too_late = environment(services, 0, Fault::Late(Duration::ZERO, Duration::from_millis(500)));
+            let held_up = environment(services, WRITES, Fault::Late(Duration::from_millis(300), Duration::ZERO));
+            let too_late = environment(services, WRITES, Fault::Late(Duration::ZERO, Duration::from_millis(500)));
             let in_time = async {
-                until(times_out.saturating_sub(Duration::from_millis(100))).await;
+                until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
                 answer(&held_up, &late).await.status
             };
             let after = async {
-                until(times_out + Duration::from_millis(50)).await;
+                until(services, times_out + Duration::from_millis(50)).await;
                 answer(&too_late, &end("TIMED_OUT")).await.status
             };
             let (in_time, after) = tokio::join!(in_time, after);
@@ -72,6 +83,37 @@ fn an_end_that_lands_before_a_time_out_is_stored_decides() {
             assert_eq!(after, declared, "{late:?}");
             let read = answer(&calm, &read).await;
             assert_eq!(read.body["status"].as_str().unwrap_or_default(), then, "{late:?}: {read:?}");
+        });
+    }
+}
+
+#[test]
+fn a_run_that_ended_in_time_is_never_shown_as_timed_out_however_late_the_answer_comes() {
+    let (start, id) = start();
+    let end = Request::UpdateRun { name: NAME, id: id.clone(), status: "SUCCEEDED" };
+    for read in [
+        Request::GetRun { name: NAME, id: id.clone() },
+        Request::ListRuns { name: NAME, page: Page::default() },
+        start.clone(),
+    ] {
+        on_virtual_time(database(), 0, 10.0, async |services| {
+            put_definition(services, ACCOUNT, NAME, "ACTIVE");
+            let calm = environment(services, &[], Fault::None);
+            assert_eq!(answer(&calm, &start).await.status, 201);
+            let times_out = services.elapsed() + HOUR;
+
+            // The run is read, then it ends, then it would have timed out, and then comes the answer of the read.
+            until(services, times_out.saturating_sub(Duration::from_millis(200))).await;
+            let slow = environment(services, READS, Fault::Late(Duration::ZERO, Duration::from_millis(400)));
+            let ended = async {
+                until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
+                answer(&calm, &end).await.status
+            };
+            let (seen, ended) = tokio::join!(answer(&slow, &read), ended);
+            assert_eq!(ended, 200);
+            assert!(services.elapsed() > times_out, "{read:?}");
+            let run = seen.body["workflowRunSummaries"].get(0).unwrap_or(&seen.body);
+            assert_eq!(run["status"], "RUNNING", "{read:?}: {seen:?}");
         });
     }
 }
