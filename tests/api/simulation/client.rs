@@ -89,7 +89,7 @@ impl World {
     pub async fn ask(&self, account_id: &str, request: &Request) -> Record {
         let services = &self.services;
         let run_key = run_id(account_id, request).map(|id| format!("run/{account_id}/{id}"));
-        let run_was_there = run_key.is_some_and(|key| services.item(&key).is_some());
+        let run_was_there = run_key.is_some_and(|key| services.current_item(&key).is_some());
         let gone = || services.definition_that_is_gone(account_id, request.definition()?);
         let gone_before = gone();
         let (id, environment) = self.environment();

@@ -73,7 +73,7 @@ impl<'a> Definition<'a> {
             (Self::Absent, Action::Create(create)) => Some(created(create)),
             // The name is free for another client token, and no late retry brings the old definition back.
             (Self::Gone { create: old, .. }, Action::Create(create)) => {
-                (token(old) != token(create)).then(|| created(create))
+                (token(old) != token(create) || token(create).is_none()).then(|| created(create))
             }
             (Self::Gone { create: old, at }, Action::RefuseCreate(create)) => {
                 let may_be_there = event.from <= at.1 + DAY + SECOND;

@@ -28,8 +28,19 @@ pub struct Run<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Item<'a> {
     Absent,
-    Run { create: &'a Request, started: Duration, ended: Option<(&'a str, Sometime)>, of_earlier_generation: bool },
-    Tombstone { name: &'a str, deleted: Sometime, of_earlier_generation: bool },
+    Run {
+        create: &'a Request,
+        started: Duration,
+        ended: Option<(&'a str, Sometime)>,
+        /// It has been seen to have timed out, though it may not have ended.
+        timed_out: bool,
+        of_earlier_generation: bool,
+    },
+    Tombstone {
+        name: &'a str,
+        deleted: Sometime,
+        of_earlier_generation: bool,
+    },
 }
 
 /// A request about the run, or about its definition, and the answer.
@@ -87,43 +98,42 @@ impl<'a> Model for Run<'a> {
                     _ => vec![],
                 }
             }
-            Item::Run { create, started, ended, of_earlier_generation } => {
+            Item::Run { create, started, ended, timed_out, of_earlier_generation } => {
                 let is_its = create.definition() == Some(name) && !of_earlier_generation;
-                let with_end = |ended| {
+                let with_run = |ended, timed_out| {
                     let (create, started, of_earlier_generation) = (*create, *started, *of_earlier_generation);
-                    with(Item::Run { create, started, ended, of_earlier_generation })
+                    with(Item::Run { create, started, ended, timed_out, of_earlier_generation })
                 };
-                let seen = || self.states(*started, *ended, event);
+                let with_end = |ended| with_run(ended, *timed_out);
+                let seen = || self.states(*started, *ended, *timed_out, event);
+                let seen_as = |is_it: &dyn Fn(&str) -> bool| {
+                    let states = seen().into_iter().filter(|(status, _)| is_it(status));
+                    states.map(|(status, _)| with_run(*ended, *timed_out || status == "TIMED_OUT")).collect()
+                };
                 match action {
-                    Action::Replay(request, status) => {
-                        unchanged(is_its && request == *create && seen().iter().any(|state| state.0 == status))
+                    Action::Replay(request, status) if is_its && request == *create => {
+                        seen_as(&|state| state == status)
                     }
                     Action::RefuseStart(request) => unchanged(!is_its || request != *create),
                     Action::End(_, status) if is_its => seen()
                         .into_iter()
+                        .chain(self.still_running_when_sent(*started, *ended, event))
                         .filter_map(|state| match state {
                             ("RUNNING", _) if status == "RUNNING" => Some(self.clone()),
                             ("RUNNING", _) => Some(with_end(Some((status, sometime)))),
                             (already, at) => (already == status).then(|| with_end(Some((already, at)))),
                         })
                         .collect(),
-                    Action::RefuseEnd(_, status) => {
-                        unchanged(is_its && seen().iter().any(|state| state.0 != "RUNNING" && state.0 != status))
-                    }
+                    Action::RefuseEnd(_, status) if is_its => seen_as(&|state| state != "RUNNING" && state != status),
                     Action::Read(_, body) if is_its => {
                         let states =
                             seen().into_iter().filter(|(status, at)| is_read(body, create, *started, status, *at));
                         let ended_at = body["endedAt"].as_str().map(since_start);
                         // Every later read tells the same end.
                         states
-                            .map(|_| {
-                                ended.map_or_else(
-                                    || self.clone(),
-                                    |(status, at)| {
-                                        let at = ended_at.map_or(at, |at| (at, at));
-                                        with_end(Some((status, at)))
-                                    },
-                                )
+                            .map(|(status, _)| {
+                                let ended = ended.map(|(status, at)| (status, ended_at.map_or(at, |at| (at, at))));
+                                with_run(ended, *timed_out || status == "TIMED_OUT")
                             })
                             .collect()
                     }
@@ -133,8 +143,8 @@ impl<'a> Model for Run<'a> {
                     }
                     Action::FindNone(_) | Action::FindNoneToDelete(_) => unchanged(!is_its),
                     Action::NewGeneration(_) if is_its => {
-                        let (create, started, ended) = (*create, *started, *ended);
-                        vec![with(Item::Run { create, started, ended, of_earlier_generation: true })]
+                        let (create, started, ended, timed_out) = (*create, *started, *ended, *timed_out);
+                        vec![with(Item::Run { create, started, ended, timed_out, of_earlier_generation: true })]
                     }
                     Action::NewGeneration(_) => unchanged(true),
                     _ => vec![],
@@ -146,20 +156,37 @@ impl<'a> Model for Run<'a> {
 
 impl<'a> Run<'a> {
     /// The states in which a run may be seen at some moment of an event, and when it had ended: whether it has timed out
-    /// depends on that moment.
+    /// depends on that moment, and it does so once.
     fn states(
         &self,
         started: Duration,
         ended: Option<(&'a str, Sometime)>,
+        timed_out: bool,
         event: &Event<Action<'a>>,
     ) -> Vec<(&'a str, Sometime)> {
         if let Some(ended) = ended {
             return vec![ended];
         }
-        let boundary = self.timeout.map_or(Duration::MAX, |timeout| started + timeout);
-        let running = (event.from < boundary).then_some(("RUNNING", (started, started)));
+        let boundary = self.boundary(started);
+        let running = (event.from < boundary && !timed_out).then_some(("RUNNING", (started, started)));
         let timed_out = (event.until >= boundary).then_some(("TIMED_OUT", (boundary, boundary)));
         running.into_iter().chain(timed_out).collect()
+    }
+
+    /// `RUNNING`, if this is an end that was sent before the run timed out and has landed after that.
+    fn still_running_when_sent(
+        &self,
+        started: Duration,
+        ended: Option<(&'a str, Sometime)>,
+        event: &Event<Action<'a>>,
+    ) -> Option<(&'a str, Sometime)> {
+        let boundary = self.boundary(started);
+        let is_late = event.from < boundary && boundary <= event.until;
+        (is_late && ended.is_none()).then_some(("RUNNING", (started, started)))
+    }
+
+    fn boundary(&self, started: Duration) -> Duration {
+        self.timeout.map_or(Duration::MAX, |timeout| started + timeout)
     }
 }
 
@@ -182,7 +209,7 @@ impl<'a> Action<'a> {
 }
 
 fn started(create: &Request, started: Duration) -> Item<'_> {
-    Item::Run { create, started, ended: None, of_earlier_generation: false }
+    Item::Run { create, started, ended: None, timed_out: false, of_earlier_generation: false }
 }
 
 /// Whether GetWorkflowRun answers so about a run in this state.

@@ -128,6 +128,12 @@ impl Services {
         got.item.map(|item| serde_json::to_value(item).unwrap())
     }
 
+    /// An item, unless it has expired.
+    pub fn current_item(&self, key: &str) -> Option<Value> {
+        let now = self.now().as_second();
+        self.item(key).filter(|item| number(item, "expiresAt").is_none_or(|expires_at| expires_at > now))
+    }
+
     /// The generation of a definition that is gone now.
     pub fn definition_that_is_gone(&self, account_id: &str, name: &str) -> Option<String> {
         let definition = self.item(&format!("definition/{account_id}/{name}"))?;
