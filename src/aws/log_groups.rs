@@ -9,6 +9,7 @@ use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError;
 use aws_sdk_cloudwatchlogs::operation::put_retention_policy::PutRetentionPolicyError;
+use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::FailedCall;
@@ -33,8 +34,8 @@ pub enum Ensured {
     ByCloudWatchLogs,
     /// CloudWatch Logs, but the retention could not be set.
     WithoutRetention(Cause),
-    /// The table: another process has asked CloudWatch Logs.
-    ByTheTable,
+    /// The table, until this time: another process has asked CloudWatch Logs.
+    ByTheTable(Timestamp),
 }
 
 /// The log groups of the function's account.
@@ -55,18 +56,18 @@ impl LogGroups {
     /// Creates the log group unless it exists, and sets its retention.
     ///
     /// CreateLogGroup is limited to 10 calls per second per account and Region. A transient failure is retried for
-    /// about 3 seconds; before each retry `is_known` tells whether another process was faster.
+    /// about 3 seconds; before each retry `known_until` tells whether another process was faster.
     ///
     /// # Errors
     /// The mapping of the last failure. CloudWatch Logs has then confirmed no log group.
     pub async fn ensure<F>(
         &self,
         name: &LogGroupName,
-        is_known: impl Fn() -> F,
+        known_until: impl Fn() -> F,
         counters: &Counters,
     ) -> Result<Ensured, ApiError>
     where
-        F: Future<Output = bool>,
+        F: Future<Output = Option<Timestamp>>,
     {
         let mut exists = false;
         let (mut create_failure, mut retention_failure) = (None, None);
@@ -93,8 +94,8 @@ impl LogGroups {
                 }
                 sleep(wait.mul_f64(fastrand::f64().mul_add(0.5, 0.5))).await;
                 wait = LONGEST_WAIT.min(wait * 2);
-                if is_known().await {
-                    return Ok(Ensured::ByTheTable);
+                if let Some(until) = known_until().await {
+                    return Ok(Ensured::ByTheTable(until));
                 }
             }
         };

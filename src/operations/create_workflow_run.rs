@@ -20,13 +20,15 @@ use crate::validation::{Fields, Object};
 /// How long a log group stays cached: they hardly ever go away, and asking costs a read of the table.
 const LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long to remember a log group whose item could not be written, or whose retention could not be set, before trying
-/// again.
-const UNRECORDED_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
-
 /// The mean lifetime of a log group's item. Jitter spreads it from 3/4 to 5/4 of this, so that items written together
 /// do not expire together.
 const LOG_GROUP_ITEM_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The same if the log group's retention could not be set: then one process tries again, and not all of them.
+const LOG_GROUP_WITHOUT_RETENTION_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a log group stays cached whose item could not be written.
+const UNRECORDED_LOG_GROUP_TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the write of a log group's item may delay a create.
 const LOG_GROUP_ITEM_TIMEOUT: Duration = Duration::from_millis(100);
@@ -171,21 +173,21 @@ async fn create_workflow_run(
             let resource = Resource::WorkflowDefinition(definition_name.into());
             return Err(ApiError::Conflict(resource, "The workflow definition is being deleted."));
         }
-        if found.log_group
+        if let Some(until) = found.log_group_until
             && let Some((key, _)) = unknown_log_group.take()
         {
-            app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE);
+            cache_log_group(app, key, until, now);
         }
     }
 
     // 2. Create the log group, unless it is known.
-    let new_log_group_key = match unknown_log_group {
+    let unrecorded = match unknown_log_group {
         Some((key, name)) => ensure_log_group(app, request, key, &name, now).await?,
         None => None,
     };
 
     // 3. Commit, and at the same time tell the other processes about the log group.
-    let record = record_log_group(app, &request.request_id, new_log_group_key, now);
+    let record = record_log_group(app, &request.request_id, unrecorded, now);
     let (put, ()) = tokio::join!(app.store.put_run(&run, now), record);
     match put? {
         PutRun::Created => Ok((run, Outcome::Created)),
@@ -194,26 +196,33 @@ async fn create_workflow_run(
     }
 }
 
-/// Makes sure that a log group exists. Returns its key if the table is still to be told.
+/// Makes sure that a log group exists. If the table is still to be told, returns the key and the mean lifetime of the item.
 async fn ensure_log_group(
     app: &App,
     request: &ApiRequest,
     key: String,
     name: &LogGroupName,
     now: Timestamp,
-) -> Result<Option<String>, ApiError> {
+) -> Result<Option<(String, SignedDuration)>, ApiError> {
     // If the table cannot be read, the next CreateLogGroup decides.
-    let is_recorded = || async { app.store.knows_log_group(&key, now).await.unwrap_or(false) };
-    match app.log_groups.ensure(name, is_recorded, &request.counters).await? {
-        Ensured::ByCloudWatchLogs => return Ok(Some(key)),
-        Ensured::ByTheTable => app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
+    let recorded_until = || async { app.store.log_group_known_until(&key, now).await.unwrap_or_default() };
+    match app.log_groups.ensure(name, recorded_until, &request.counters).await? {
+        Ensured::ByCloudWatchLogs => Ok(Some((key, LOG_GROUP_ITEM_TIME_TO_LIVE))),
         Ensured::WithoutRetention(cause) => {
             let detail = describe(cause.as_ref());
             warn!(request_id = request.request_id, detail, "the log group's retention was not set");
-            app.known_log_groups.insert(key, (), now + UNRECORDED_LOG_GROUP_TIME_TO_LIVE);
+            Ok(Some((key, LOG_GROUP_WITHOUT_RETENTION_TIME_TO_LIVE)))
+        }
+        Ensured::ByTheTable(until) => {
+            cache_log_group(app, key, until, now);
+            Ok(None)
         }
     }
-    Ok(None)
+}
+
+/// Caches that a log group exists, no longer than the table knows it.
+fn cache_log_group(app: &App, key: String, known_until: Timestamp, now: Timestamp) {
+    app.known_log_groups.insert(key, (), known_until.min(now + LOG_GROUP_TIME_TO_LIVE));
 }
 
 /// The run that the request describes; its `definition_id` is filled in later. A request without a client token gets a
@@ -269,12 +278,12 @@ fn replay(existing: StoredRun, requested: &WorkflowRun) -> Result<(WorkflowRun, 
 }
 
 /// Records, here and in the table, that a log group exists. It helps later requests and never fails this one.
-async fn record_log_group(app: &App, request_id: &str, key: Option<String>, now: Timestamp) {
-    let Some(key) = key else { return };
-    let expires_at = now + LOG_GROUP_ITEM_TIME_TO_LIVE.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
+async fn record_log_group(app: &App, request_id: &str, log_group: Option<(String, SignedDuration)>, now: Timestamp) {
+    let Some((key, time_to_live)) = log_group else { return };
+    let expires_at = now + time_to_live.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
     let written = timeout(LOG_GROUP_ITEM_TIMEOUT, app.store.put_log_group(&key, expires_at)).await;
     let failure = match written {
-        Ok(Ok(())) => return app.known_log_groups.insert(key, (), now + LOG_GROUP_TIME_TO_LIVE),
+        Ok(Ok(())) => return cache_log_group(app, key, expires_at, now),
         Ok(Err(error)) => error.detail(),
         Err(elapsed) => elapsed.to_string(),
     };

@@ -16,9 +16,9 @@ pub struct KnownLogGroup {
 }
 
 impl KnownLogGroup {
-    /// Whether the item exists and has not expired.
-    pub fn is_current(item: Option<Self>, now: Timestamp) -> bool {
-        item.is_some_and(|known| super::is_current(Some(known.expires_at), now))
+    /// When the item expires, if it exists and has not expired yet.
+    pub fn until(item: Option<Self>, now: Timestamp) -> Option<Timestamp> {
+        Timestamp::from_second(item?.expires_at).ok().filter(|until| now < *until)
     }
 }
 
@@ -29,12 +29,12 @@ pub fn log_group_key(name: &LogGroupName) -> String {
 }
 
 impl Store {
-    /// Whether the log group is known to exist.
+    /// Until when the log group is known to exist, if it is.
     ///
     /// # Errors
     /// The errors of the call.
-    pub async fn knows_log_group(&self, key: &str, now: Timestamp) -> Result<bool, ApiError> {
-        Ok(KnownLogGroup::is_current(self.get(key).await?, now))
+    pub async fn log_group_known_until(&self, key: &str, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+        Ok(KnownLogGroup::until(self.get(key).await?, now))
     }
 
     /// Records, for every process, that a log group exists.

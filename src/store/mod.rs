@@ -61,8 +61,8 @@ pub struct Found {
     pub run: Option<StoredRun>,
     /// The definition, if its key was given and it exists.
     pub definition: Option<WorkflowDefinition>,
-    /// Whether the log group's key was given and it is known to exist.
-    pub log_group: bool,
+    /// Until when the log group is known to exist, if its key was given and it is.
+    pub log_group_until: Option<Timestamp>,
 }
 
 impl Store {
@@ -90,7 +90,7 @@ impl Store {
         Ok(Found {
             run: take(&mut items, Some(run_key))?.filter(|run: &StoredRun| run.is_current(now)),
             definition: take(&mut items, definition_key)?.filter(|found: &WorkflowDefinition| found.is_current(now)),
-            log_group: KnownLogGroup::is_current(take(&mut items, log_group_key)?, now),
+            log_group_until: KnownLogGroup::until(take(&mut items, log_group_key)?, now),
         })
     }
 
