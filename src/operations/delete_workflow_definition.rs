@@ -67,8 +67,9 @@ async fn delete_workflow_definition(
     let not_found = || ApiError::ResourceNotFound(Resource::WorkflowDefinition(name.as_str().to_owned()));
     let key = definition_key(account_id, name);
 
-    // 1. Stop starting runs: here at once, in other processes within a minute. The generation is part of the condition, so
-    //    that an attempt which lands late does not delete a later definition of the name.
+    // 1. Stop starting runs: here at once, unless another request is just reading the definition; in other processes
+    //    within a minute. The generation is part of the condition, so that an attempt which lands late does not delete a
+    //    later definition of the name.
     let now = app.now();
     let definition_id = match app.known_definitions.get(&key, now) {
         Some(definition_id) => definition_id,
