@@ -72,6 +72,8 @@ impl RunTimeout {
     /// `now` is a time before the stored state was read: a run that was still `RUNNING` then has not ended by `now`.
     #[must_use]
     pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
+        // The clock of the process that ended the run may be behind that of the one that started it.
+        let stored = RunState { ended_at: stored.ended_at.map(|ended_at| ended_at.max(started_at)), ..stored };
         match self.0.map(|timeout| started_at + timeout) {
             Some(ended_at) if stored.status == WorkflowRunStatus::Running && ended_at <= now => {
                 RunState { status: WorkflowRunStatus::TimedOut, ended_at: Some(ended_at) }
@@ -200,6 +202,19 @@ mod tests {
         for bad in ["", "a9ff6150", "a9ff6150-839b-595c-ada9-279222f7f3a4\n", "a9ff6150839b595cada9279222f7f3a4"] {
             assert_eq!(WorkflowRunId::new(bad).err(), Some(Violation::Length(36..=36)), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_run_does_not_end_before_it_starts() {
+        let at = |text: &str| DateTime::parse(text).unwrap();
+        let ended_at = |ended_at| RunState { status: WorkflowRunStatus::Succeeded, ended_at: Some(at(ended_at)) };
+        let start = "2026-01-01T00:00:00.500Z";
+        for (stored, derived) in [("2026-01-01T00:00:00.400Z", start), (start, start)] {
+            let state = RunTimeout::default().derive(ended_at(stored), at(start), at("2026-01-01T00:00:01.000Z"));
+            assert_eq!(state, ended_at(derived));
+        }
+        let later = ended_at("2026-01-01T00:00:00.501Z");
+        assert_eq!(RunTimeout::default().derive(later, at(start), at("2026-01-01T00:00:01.000Z")), later);
     }
 
     #[test]

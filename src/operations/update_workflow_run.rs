@@ -91,7 +91,7 @@ async fn update_workflow_run(
         if derived.status != input.status {
             return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
         }
-        if derived == run.stored_state() {
+        if run.status == derived.status {
             return Ok(Outcome::Unchanged);
         }
         // The run has timed out, which the table does not say yet. An end that was sent in time may still be faster.
