@@ -29,6 +29,7 @@
 //! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
 //! | the update that marks a definition as `DELETING` lacks `definitionId` | [`deletions`] |
 //! | what a time-out that another end has overtaken comes to is not looked at | [`late_ends`] |
+//! | a time-out is derived at the time of the answer, and not before the read | [`late_ends`] |
 //! | a definition that is gone is still found | this simulation, `generations` |
 //! | the minute of a cache begins when the answer comes | [`calls`] |
 //! | the last sweep fails unnoticed | [`crashes`] |
