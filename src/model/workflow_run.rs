@@ -72,7 +72,7 @@ impl RunTimeout {
     /// `now` is a time before the stored state was read: a run that was still `RUNNING` then has not ended by `now`.
     #[must_use]
     pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
-        // The clock of the process that ended the run may be behind that of the one that started it.
+        // The end may have been sent before the start and landed after it; and the clocks of processes differ.
         let stored = RunState { ended_at: stored.ended_at.map(|ended_at| ended_at.max(started_at)), ..stored };
         match self.0.map(|timeout| started_at + timeout) {
             Some(ended_at) if stored.status == WorkflowRunStatus::Running && ended_at <= now => {

@@ -175,7 +175,10 @@ impl Listing {
         let is_in_this_state = |run: &Value| {
             let times_out = run_timeout.map(|timeout| since_start(run["startedAt"]["S"].as_str().unwrap()) + timeout);
             let ended_at = entry["endedAt"].as_str();
-            let is_stored = entry["status"] == run["status"]["S"] && ended_at == run["endedAt"]["S"].as_str();
+            let stored = |name: &str| run[name]["S"].as_str();
+            // An end that was sent before the run was started may land after that.
+            let stored_end = stored("endedAt").map(|ended_at| ended_at.max(stored("startedAt").unwrap()));
+            let is_stored = entry["status"] == run["status"]["S"] && ended_at == stored_end;
             match times_out.filter(|_| run["status"]["S"] == "RUNNING") {
                 Some(times_out) => {
                     is_stored && page.invoked < times_out
