@@ -246,11 +246,9 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
 async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, index_delay: Duration) {
     let services = &world.services;
     let deletion = Request::DeleteDefinition { name };
-    let mut requests = 0;
-    // Some environments know it, and start runs of it for a minute.
-    let page = || Page { max_results: Some(1), ..Page::default() };
     if fastrand::bool() {
-        world.ask(account_id, &Request::ListRuns { name, page: page() }).await;
+        // An environment that knows it starts runs of it for a minute.
+        world.ask(account_id, &Request::ListRuns { name, page: Page::default() }).await;
         world.ask(account_id, &deletion).await;
         let start = Request::CreateRun { name, token: None, model: "nova-act-latest", log_group: None };
         for _ in 0..3 {
@@ -258,6 +256,7 @@ async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, 
             world.ask(account_id, &start).await;
         }
     }
+    let mut requests = 0;
     while world.ask(account_id, &deletion).await.status() != 404 {
         requests += 1;
         assert!(requests < 10, "{account_id} {name} is never gone");
