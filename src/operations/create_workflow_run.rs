@@ -12,7 +12,9 @@ use super::{AuthorizedRequest, Outcome, Success};
 use crate::app::App;
 use crate::aws::log_groups::Ensured;
 use crate::error::{ApiError, Resource, describe};
-use crate::model::{ClientToken, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName, WorkflowRunStatus};
+use crate::model::{
+    ClientToken, DateTime, LogGroupName, ModelId, SdkVersion, WorkflowDefinitionName, WorkflowRunStatus,
+};
 use crate::request::ApiRequest;
 use crate::store::{ClientInfo, PutRun, StoredRun, WorkflowRun, definition_key, log_group_key};
 use crate::validation::{Fields, Object};
@@ -64,10 +66,10 @@ struct CreateWorkflowRunResponse {
 pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
     let AuthorizedRequest { account_id, parameters, request } = request;
     let input = CreateWorkflowRunRequest::parse(parameters.get("workflowDefinitionName"), &request.body)?;
-    let now = app.date_time();
-    let (run, outcome) = create_workflow_run(app, account_id, request, input).await?;
+    let now = app.now();
+    let (run, outcome) = create_workflow_run(app, account_id, request, input, now).await?;
     // A replay reports the run's current status.
-    let state = app.run_timeout.derive(run.stored_state(), run.started_at, now);
+    let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));
     let output = CreateWorkflowRunResponse { status: state.status, workflow_run_id: run.workflow_run_id };
     Ok(Success::new(outcome, &output)?.about(output.workflow_run_id))
 }
@@ -144,12 +146,12 @@ async fn create_workflow_run(
     account_id: &str,
     request: &ApiRequest,
     input: CreateWorkflowRunRequest,
+    now: Timestamp,
 ) -> Result<(WorkflowRun, Outcome), ApiError> {
-    let now = app.now();
     let definition_name = input.workflow_definition_name.clone();
     let definition_key = definition_key(account_id, &definition_name);
     let log_group = input.log_group_name.clone().map(|name| (log_group_key(&name), name));
-    let mut run = requested_run(app, account_id, request.stored_id(), input);
+    let mut run = requested_run(app, account_id, request.stored_id(), input, now);
 
     // 1. Read everything that this process has not cached, in one call.
     let cached_definition_id = app.known_definitions.get(&definition_key, now);
@@ -227,7 +229,13 @@ fn cache_log_group(app: &App, key: String, known_until: Timestamp, now: Timestam
 
 /// The run that the request describes; its `definition_id` is filled in later. A request without a client token gets a
 /// random one, so that there is one path through the code.
-fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWorkflowRunRequest) -> WorkflowRun {
+fn requested_run(
+    app: &App,
+    account_id: &str,
+    request_id: &str,
+    input: CreateWorkflowRunRequest,
+    now: Timestamp,
+) -> WorkflowRun {
     let client_token = input.client_token.unwrap_or_else(|| ClientToken::random(app.uuid()));
     WorkflowRun {
         account_id: account_id.to_owned(),
@@ -242,7 +250,7 @@ fn requested_run(app: &App, account_id: &str, request_id: &str, input: CreateWor
             sdk_version: input.sdk_version.map(Into::into),
         },
         client_token: client_token.into(),
-        started_at: app.date_time(),
+        started_at: DateTime::new(now),
         ended_at: None,
         request_id: request_id.to_owned(),
     }
