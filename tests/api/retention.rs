@@ -92,6 +92,7 @@ async fn a_retention_that_cannot_be_set_fails_no_run_and_is_tried_again_after_a_
             let is_final = matches!(code, "AccessDeniedException" | "InvalidParameterException");
             assert_eq!(calls.len() == 2, is_final, "{calls:?}");
         }
+        assert_eq!(app.items("log-group/").await.len(), 1);
         app.heal();
 
         // A minute is 45 to 75 seconds here. The other process has got to know the log group from the table.
@@ -110,6 +111,7 @@ async fn a_retention_that_cannot_be_set_fails_no_run_and_is_tried_again_after_a_
         for process in [&app, &other] {
             assert_eq!(start_run(process, LOG_GROUP).await, Vec::<String>::new());
         }
+        assert_eq!(app.items("log-group/").await.len(), 1);
     }
 }
 
