@@ -244,13 +244,9 @@ const DOCUMENTED: [(u16, &str); 8] = [
 
 /// Whether an answer to a request for this operation is documented.
 fn is_documented(operation: &str, status: u16, error: &str) -> bool {
-    let documented = request::DOCUMENTED.iter().find(|(name, _)| *name == operation);
-    DOCUMENTED.contains(&(status, error))
-        && match (error, documented) {
-            // A member that says which operation it is may be absent.
-            ("UnknownOperationException" | "AccessDeniedException", _) => true,
-            (_, documented) => documented.is_some_and(|(_, statuses)| statuses.contains(&status)),
-        }
+    // A member that says which operation it is may be absent.
+    let is_of_any = matches!(error, "UnknownOperationException" | "AccessDeniedException");
+    DOCUMENTED.contains(&(status, error)) && (is_of_any || request::documented(operation).contains(&status))
 }
 
 #[test]

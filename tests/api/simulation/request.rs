@@ -31,6 +31,11 @@ pub const DOCUMENTED: [(&str, &[u16]); 9] = [
     ("UpdateWorkflowRun", &[200, 400, 403, 404, 409, 429, 500]),
 ];
 
+/// The statuses with which this operation may answer, its success first; none, if there is no such operation.
+pub fn documented(operation: &str) -> &'static [u16] {
+    DOCUMENTED.iter().find(|(name, _)| *name == operation).map_or(&[], |(_, statuses)| statuses)
+}
+
 /// Which page of a listing to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Page {
@@ -119,8 +124,7 @@ impl Request {
 
     /// The statuses with which the operation may answer, its success first.
     pub fn documented(&self) -> &'static [u16] {
-        let mut operations = DOCUMENTED.iter().filter(|(operation, _)| *operation == self.operation());
-        operations.next().unwrap().1
+        documented(self.operation())
     }
 
     /// Whether a request like this is answered with 400, whatever the table holds.
