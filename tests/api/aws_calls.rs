@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, definition, run, runs};
 use crate::support::{Fault, TOKEN, TestApp, body};
 

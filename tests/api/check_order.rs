@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
 use crate::support::{Answer, TOKEN, TestApp, body};
 

@@ -13,7 +13,7 @@ use workflow_runs::error::ApiError;
 use workflow_runs::model::{ClientToken, LogGroupName, SdkVersion};
 use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::TestApp;
 use crate::support::events::DEFINITIONS;
 

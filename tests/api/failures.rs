@@ -14,8 +14,8 @@ use uuid::Uuid;
 use workflow_runs::Sources;
 use workflow_runs::handler::handle;
 
-use crate::gateway;
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Answer, Fault, TOKEN, TestApp, body, events};
 
 fn request() -> String {

@@ -7,8 +7,8 @@ use axum::http::HeaderMap;
 use workflow_runs::{App, Sources};
 
 use crate::lambda::event;
+use crate::local::{embedded, gateway};
 use crate::support::serve;
-use crate::{embedded, gateway};
 
 #[tokio::test]
 async fn a_call_carries_one_short_user_agent_and_none_of_the_sdks_own() {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use workflow_runs::Sources;
 
-use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workflow_runs::Sources;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Fault, TOKEN, TestApp, body, events, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
 use crate::lambda::{answer_events, event, requests};
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";

@@ -2,19 +2,21 @@
 //! process of its own, and in a simulation on paused time.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "these are tests")]
 
-#[path = "../../examples/local/embedded.rs"]
-mod embedded;
-#[path = "../../examples/local/gateway.rs"]
-mod gateway;
+/// The embedded services, and the gateway of the local server.
+#[path = "."]
+mod local {
+    #[path = "../../examples/local/embedded.rs"]
+    pub mod embedded;
+    #[path = "../../examples/local/gateway.rs"]
+    pub mod gateway;
+}
 
 mod accounts;
 mod aws_calls;
-mod bodies;
-mod callers;
 mod check_order;
 mod constraints;
-mod events;
 mod failures;
+mod gateway;
 mod generations;
 mod headers;
 mod idempotency;
@@ -25,10 +27,10 @@ mod logs;
 mod operation_failures;
 mod operations;
 mod pages;
-mod query_strings;
-mod random_events;
+mod races;
 mod retention;
 mod run_timeout;
 mod simulation;
+mod simulator;
 mod support;
 mod template;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::gateway::{self, LOCAL_ACCOUNT};
+use crate::local::gateway::{self, LOCAL_ACCOUNT};
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
 use crate::support::table::text;
 use crate::support::{Answer, Fault, TOKEN, TestApp};

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, run, runs};
 use crate::support::{Clock, Fault, TestApp, client};
 

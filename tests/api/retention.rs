@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use workflow_runs::Config;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::runs;
 use crate::support::{Clock, Fault, TestApp};
 

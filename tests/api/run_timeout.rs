@@ -6,7 +6,7 @@ use serde_json::json;
 use workflow_runs::Config;
 use workflow_runs::model::RunTimeout;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{run, runs};
 use crate::support::table::text;
 use crate::support::{Clock, TOKEN, TestApp, body};

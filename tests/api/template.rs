@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use workflow_runs::{Config, Sources, operations};
 
-use crate::embedded;
-use crate::gateway::{LOCAL_ACCOUNT, TIMEOUT};
+use crate::local::embedded;
+use crate::local::gateway::{LOCAL_ACCOUNT, TIMEOUT};
 use crate::support::{TOKEN, TestApp, body, events};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");

@@ -4,7 +4,7 @@ use aws_sdk_novaact::operation::create_workflow_definition::CreateWorkflowDefini
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowDefinitionStatus, WorkflowExportConfig};
 use serde_json::{Value, json};
 
-use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::DEFINITIONS;
 use crate::support::table::{attributes, text};
 use crate::support::{Answer, Clock, Fault, TOKEN, TestApp};

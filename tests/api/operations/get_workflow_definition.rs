@@ -4,7 +4,7 @@ use aws_sdk_novaact::operation::get_workflow_definition::GetWorkflowDefinitionEr
 use aws_sdk_novaact::types::{WorkflowDefinitionStatus, WorkflowExportConfig};
 use serde_json::json;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, definition};
 use crate::support::{Clock, TestApp};
 

@@ -4,7 +4,7 @@ use aws_sdk_novaact::operation::get_workflow_run::GetWorkflowRunError;
 use aws_sdk_novaact::types::WorkflowRunStatus;
 use serde_json::json;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::run;
 use crate::support::{Clock, TestApp};
 

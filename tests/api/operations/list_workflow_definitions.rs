@@ -3,7 +3,7 @@
 use aws_sdk_novaact::types::{SortOrder, WorkflowDefinitionStatus};
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::DEFINITIONS;
 use crate::support::{Clock, Fault, TestApp};
 

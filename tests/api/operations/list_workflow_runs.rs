@@ -3,7 +3,7 @@
 use aws_sdk_novaact::types::{SortOrder, WorkflowRunStatus};
 use serde_json::json;
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{run, runs};
 use crate::support::{Clock, TestApp};
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::environment::Environment;
-use super::network::{Fault, Network};
-use super::services::Services;
-use super::virtual_time::{database, on_virtual_time, put_definition};
-use crate::gateway::TIMEOUT;
+use crate::local::gateway::TIMEOUT;
+use crate::simulator::network::{Fault, Network};
+use crate::simulator::process::Environment;
+use crate::simulator::services::Services;
+use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
 
 const ACCOUNT: &str = "123456789012";
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::environment::{Environment, Settings};
-use super::fault_plan::FaultPlan;
 use super::history::{self, Record};
-use super::journal::Journal;
 use super::listing::{Listing, SeenPage};
-use super::request::{Page, Request};
 use super::run_model::run_id;
-use super::services::Services;
+use crate::simulator::fault_plan::FaultPlan;
+use crate::simulator::journal::Journal;
+use crate::simulator::process::{Environment, Settings};
+use crate::simulator::services::Services;
+use crate::support::request::{Page, Request};
 
 /// How many pages a client reads at most.
 const MOST_PAGES: usize = 12;

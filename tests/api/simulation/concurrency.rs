@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::environment::Environment;
-use super::network::{Fault, Network};
-use super::virtual_time::{database, on_virtual_time, put_definition};
-use crate::gateway::TIMEOUT;
+use crate::local::gateway::TIMEOUT;
+use crate::simulator::network::{Fault, Network};
+use crate::simulator::process::Environment;
+use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
 
 const ACCOUNT: &str = "123456789012";
 

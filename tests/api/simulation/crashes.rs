@@ -9,13 +9,13 @@ use serde_json::Value;
 use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
-use super::environment::{Answer, Environment, Settings};
-use super::network::{Fault, Network};
-use super::request::{Page, Request};
 use super::schedule::put_runs;
-use super::services::Services;
-use super::virtual_time::{database, on_virtual_time};
-use crate::gateway::TIMEOUT;
+use crate::local::gateway::TIMEOUT;
+use crate::simulator::network::{Fault, Network};
+use crate::simulator::process::{Answer, Environment, Settings};
+use crate::simulator::services::Services;
+use crate::simulator::virtual_time::{database, on_virtual_time};
+use crate::support::request::{Page, Request};
 
 const ACCOUNT: &str = "123456789012";
 const LOG_GROUP: &str = "/workflow-runs/demo";

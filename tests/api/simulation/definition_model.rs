@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::history::Record;
 use super::linearizability::{Event, Model};
-use super::request::Request;
 use super::run_model::since_start;
+use crate::support::request::Request;
 
 /// How long the item of a definition stays that is gone.
 const DAY: Duration = Duration::from_hours(24);

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::environment::{Answer, Environment};
-use super::network::{Fault, LATEST, Network};
-use super::request::Request;
 use super::run_model::run_id;
 use super::schedule::put_runs;
-use super::services::Services;
-use super::virtual_time::{database, on_virtual_time};
-use crate::gateway::TIMEOUT;
+use crate::local::gateway::TIMEOUT;
+use crate::simulator::network::{Fault, LATEST, Network};
+use crate::simulator::process::{Answer, Environment};
+use crate::simulator::services::Services;
+use crate::simulator::virtual_time::{database, on_virtual_time};
+use crate::support::request::Request;
 
 const ACCOUNT: &str = "123456789012";
 const NAME: &str = "demo";

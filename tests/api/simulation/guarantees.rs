@@ -9,9 +9,9 @@ use super::definition_model::{self, Definition};
 use super::history::Record;
 use super::linearizability::{self, Event, Model};
 use super::listing::Versions;
-use super::request::Request;
 use super::run_model::{self, Run, run_id};
-use super::services::Services;
+use crate::simulator::services::Services;
+use crate::support::request::Request;
 
 /// How long an environment may know a definition that has been deleted meanwhile.
 const KNOWN: Duration = Duration::from_mins(1);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::environment::Answer;
-use super::journal::Writes;
-use super::network::LATEST;
-use super::request::Request;
+use crate::simulator::journal::Writes;
+use crate::simulator::network::LATEST;
+use crate::simulator::process::Answer;
+use crate::support::request::Request;
 
 /// A request and what has become of it.
 #[derive(Clone, Debug)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::sleep;
 
-use super::environment::{Answer, Environment, Settings};
-use super::network::{Fault, Network};
-use super::request::{Page, Request};
 use super::run_model::run_id;
-use super::services::Services;
-use super::virtual_time::{database, on_virtual_time, put_definition};
-use crate::gateway::TIMEOUT;
+use crate::local::gateway::TIMEOUT;
+use crate::simulator::network::{Fault, Network};
+use crate::simulator::process::{Answer, Environment, Settings};
+use crate::simulator::services::Services;
+use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
+use crate::support::request::{Page, Request};
 
 const ACCOUNT: &str = "123456789012";
 const NAME: &str = "demo";

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::request::Page;
 use super::run_model::since_start;
-use super::services::Write;
-use super::transitions::number;
+use crate::simulator::services::Write;
+use crate::simulator::transitions::number;
+use crate::support::request::Page;
 
 /// A listing that a client has read.
 #[derive(Clone, Debug)]
@@ -234,6 +234,6 @@ impl Listing {
 }
 
 fn gone_at(definition: &Value) -> Option<Duration> {
-    let start = super::virtual_time::wall_clock(Duration::ZERO).as_second();
+    let start = crate::simulator::virtual_time::wall_clock(Duration::ZERO).as_second();
     number(definition, "goneAt").map(|gone_at| Duration::from_secs(u64::try_from(gone_at - start).unwrap()))
 }

@@ -1,11 +1,12 @@
 //! All nine operations with the real AWS SDK, on virtual time, in front of services and a network that fail as a seed says.
 //!
 //! A schedule is a few clients that define, start, end, read, list and delete, side by side, in environments that die
-//! between any two calls. [`fault_plan`] decides what the [`network`] does to each call, [`index`] lags behind the table,
+//! between any two calls. [`fault_plan`](crate::simulator::fault_plan) decides what the
+//! [`network`](crate::simulator::network) does to each call, the index lags behind the table,
 //! and between its phases a schedule jumps by seconds, minutes or a day. Then [`guarantees`] holds what the clients have
 //! seen against two small models: [`run_model`] and [`definition_model`] must each have an order of events that explains
 //! every answer ([`linearizability`]). [`listing`] holds each listing against what the table has held, and
-//! [`transitions`] every write against what an item may become.
+//! [`transitions`](crate::simulator::transitions) every write against what an item may become.
 //!
 //! `SIMULATION_SCHEDULES=100000 cargo test simulation` runs as many schedules as you like. A schedule that fails names its
 //! seed, and `SIMULATION_SEED=7 cargo test simulation` runs that one again, exactly as it was; with `-- --nocapture` it
@@ -15,15 +16,15 @@
 //!
 //! | bug | caught by |
 //! |---|---|
-//! | an update has no condition | this simulation ([`transitions`]), [`races`] |
+//! | an update has no condition | this simulation ([`transitions`](crate::simulator::transitions)), `races` |
 //! | an update's condition lacks `definitionId` | this simulation ([`run_model`]) |
 //! | a create's condition does not let an expired tombstone go | this simulation ([`run_model`]), [`deletions`] |
 //! | a listing's cursor is inclusive | this simulation |
-//! | one shard is forgotten | this simulation, [`deletions`], [`races`], [`crashes`] |
+//! | one shard is forgotten | this simulation, [`deletions`], `races`, [`crashes`] |
 //! | a sweep stops at its first page | this simulation (`services`), [`deletions`], [`crashes`] |
-//! | tombstones are put without their condition | this simulation ([`transitions`]) |
+//! | tombstones are put without their condition | this simulation ([`transitions`](crate::simulator::transitions)) |
 //! | a definition goes though runs are left | [`deletions`] |
-//! | a definition goes at once | this simulation (`services`), [`deletions`], [`crashes`], [`races`] |
+//! | a definition goes at once | this simulation (`services`), [`deletions`], [`crashes`], `races` |
 //! | a cache keeps definitions that were read as `DELETING` | this simulation ([`guarantees`]) |
 //! | a cache keeps what its process has deleted | this simulation ([`guarantees`]), [`deletions`] |
 //! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
@@ -34,7 +35,7 @@
 //! | the minute of a cache begins when the answer comes | [`calls`] |
 //! | the last sweep fails unnoticed | [`crashes`] |
 //! | the run's put comes before the log group | this simulation, [`calls`] |
-//! | the put of a run has no condition | this simulation ([`transitions`]), [`races`] |
+//! | the put of a run has no condition | this simulation ([`transitions`](crate::simulator::transitions)), `races` |
 //! | the model id, or the definition, is not compared | this simulation ([`run_model`]) |
 //! | a read is not consistent | this simulation, [`calls`] |
 //! | the caches' keys lack the account | this simulation |
@@ -50,30 +51,22 @@ mod concurrency;
 mod crashes;
 mod definition_model;
 mod deletions;
-mod environment;
-mod fault_plan;
 mod guarantees;
 mod herd;
 mod history;
-mod index;
-mod journal;
 mod late_ends;
 mod linearizability;
 mod listing;
-mod network;
-mod quota;
-mod races;
-pub mod request;
 mod run_model;
 mod schedule;
-mod services;
-mod transitions;
-mod virtual_time;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+
+use crate::simulator::virtual_time;
+use crate::support::request;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))

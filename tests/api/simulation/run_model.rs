@@ -8,8 +8,8 @@ use workflow_runs::model::ClientToken;
 
 use super::history::Record;
 use super::linearizability::{Event, Model};
-use super::request::Request;
-use super::virtual_time::wall_clock;
+use crate::simulator::virtual_time::wall_clock;
+use crate::support::request::Request;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Tombstones expire at whole seconds.

@@ -11,13 +11,13 @@ use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
 use super::client::World;
-use super::environment::Settings;
-use super::fault_plan::FaultPlan;
 use super::guarantees;
-use super::network::LATEST;
-use super::request::{Page, Request};
-use super::services::Services;
-use super::virtual_time::on_virtual_time;
+use crate::simulator::fault_plan::FaultPlan;
+use crate::simulator::network::LATEST;
+use crate::simulator::process::Settings;
+use crate::simulator::services::Services;
+use crate::simulator::virtual_time::on_virtual_time;
+use crate::support::request::{Page, Request};
 
 const HOUR: u64 = 3_600;
 

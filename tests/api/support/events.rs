@@ -3,7 +3,7 @@
 use axum::http::Request;
 use serde_json::{Map, Value, json};
 
-use crate::gateway::{self, rest_event};
+use crate::local::gateway::{self, rest_event};
 
 /// The event of a REST API (payload 1.0).
 pub fn rest(account_id: &str, method: &str, uri: &str, body: &str) -> Value {

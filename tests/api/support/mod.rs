@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod clock;
 pub mod events;
+pub mod request;
 mod spy;
 pub mod table;
 
@@ -25,8 +26,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::{App, Config, Sources};
 
-use crate::embedded::{self, Embedded};
-use crate::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::local::embedded::{self, Embedded};
+use crate::local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 pub use answer::Answer;
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};

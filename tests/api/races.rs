@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::request::Request;
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
+use crate::support::request::Request;
 use crate::support::{TOKEN, TestApp, events};
 
 /// How often each race is run: who wins is chance.
@@ -96,7 +96,7 @@ async fn a_run_that_is_deleted_while_it_is_ended_replayed_and_read_stays_deleted
         for (request, expected) in [(&read, 404), (&end("FAILED"), 404), (&create_run(&token), 409), (&delete, 202)] {
             assert_eq!(send(&app, request).await.0, expected, "{request:?}");
         }
-        let list = Request::ListRuns { name: "demo", page: super::request::Page::default() };
+        let list = Request::ListRuns { name: "demo", page: crate::support::request::Page::default() };
         assert_eq!(send(&app, &list).await.1["workflowRunSummaries"], json!([]));
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::services::Services;
-use crate::embedded;
+use crate::local::embedded;
 
 /// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
 pub fn database() -> Database {

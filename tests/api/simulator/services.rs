@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::embedded::TABLE_NAME;
+use crate::local::embedded::TABLE_NAME;
 use dynoxide::Database;
 use jiff::Timestamp;
 use serde::Serialize;

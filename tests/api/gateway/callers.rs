@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use workflow_runs::{Config, Sources};
 
-use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::{self, runs};
 use crate::support::{Answer, TestApp};
 

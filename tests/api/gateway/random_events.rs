@@ -11,9 +11,9 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use workflow_runs::operations::OPERATIONS;
 
-use crate::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
-use crate::simulation::request;
+use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::runs;
+use crate::support::request;
 use crate::support::{Clock, TOKEN, TestApp, body};
 
 /// Text that survives HTTP: no control characters, but any others.

@@ -13,9 +13,9 @@ use workflow_runs::{App, Sources};
 
 use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
-use super::request::Request;
 use super::services::Services;
-use crate::embedded;
+use crate::local::embedded;
+use crate::support::request::Request;
 use crate::support::{events, own_region};
 
 /// One process of the function.

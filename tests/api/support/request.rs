@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::environment::Answer;
+use crate::simulator::process::Answer;
 
 /// A request, without its account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::gateway::LOCAL_ACCOUNT;
+use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, runs};
 use crate::support::{Clock, TestApp};
 
