@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""What boto3 makes of the requests that API Gateway refuses by itself, and whether it retries them.
+"""What boto3 makes of the requests that API Gateway refuses by itself, and whether and when it retries them.
 
 usage: gateway_responses.py TEMPLATE
 
 The stand-in for API Gateway sends the template's status, body and headers, and the x-amzn-ErrorType that API Gateway
 adds to each type of gateway response. It sends one set in the template first, as API Gateway does.
+
+botocore reads x-amz-retry-after in its standard mode if AWS_NEW_RETRIES_2026 is "true" when it is imported.
 """
 import http.server
 import json
+import os
 import sys
 import threading
 import time
@@ -17,7 +20,9 @@ import botocore.config
 import botocore.exceptions
 import yaml
 
-time.sleep = lambda seconds: None  # botocore's backoff
+PAUSES = []  # of botocore's backoff, in seconds
+time.sleep = PAUSES.append
+READS_RETRY_AFTER = os.environ.get("AWS_NEW_RETRIES_2026") == "true"
 
 
 class Loader(yaml.SafeLoader):
@@ -85,6 +90,7 @@ def answer_with(response, error_type):
 
 def call(response, error_type, mode):
     """The status, the exception, its code, and the number of requests."""
+    PAUSES.clear()
     server, requests = answer_with(response, error_type)
     client = boto3.client("nova-act", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1",
                           aws_access_key_id="ci", aws_secret_access_key="ci",
@@ -115,6 +121,10 @@ def main():
             seen = call(responses[name], error_type, mode)
             if seen != (status, raised, error_type, requests):
                 sys.exit(f"{name}, {mode}: {seen}")
+            # Backoff is random. A pause of just one second is what x-amz-retry-after asks for.
+            asked = [1.0] * (requests - 1) if status >= 500 and mode == "standard" and READS_RETRY_AFTER else []
+            if [pause for pause in PAUSES if pause == 1.0] != asked:
+                sys.exit(f"{name}, {mode}: pauses of {PAUSES} seconds")
         print(row.format(name, status, error_type, raised, standard, legacy))
 
 
