@@ -4,7 +4,7 @@ function must trust AWS over TLS if and only if it trusts the certificate.
 
 usage: artifact.py BOOTSTRAP LOCAL NOVA_ACT_PYTHON
 
-BOOTSTRAP is the function, LOCAL the example server, whose embedded DynamoDB and CloudWatch Logs the function uses.
+BOOTSTRAP is the function, LOCAL the local server, whose embedded DynamoDB and CloudWatch Logs the function uses.
 cargo-lambda's emulator stands for Lambda and its gateway.
 """
 import contextlib

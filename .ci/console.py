@@ -3,7 +3,7 @@
 
 usage: console.py CONSOLE LOCAL
 
-CONSOLE and LOCAL are the two examples. Pictures of all that was seen are left in target/screenshots.
+CONSOLE and LOCAL are the two programs. Pictures of all that was seen are left in target/screenshots.
 """
 import contextlib
 import http.server

@@ -8,7 +8,7 @@ Runs the `sh` and `python` blocks of README.md as they stand there, in order, in
 what a block exports, the next one sees. Then it compares the lines of a `text` block after them with their output; `…`
 stands for anything. Two blocks are treated in a way of their own:
 
-* one with the local server (`cargo run --example local`) stays in the background, until the end;
+* one with the local server (`cargo run -p local`) stays in the background, until the end;
 * one with `cargo test` is not run, since .ci/run must do that anyway.
 
 A block after a paragraph that begins with **Needs AWS** is not run. With --links nothing is.
@@ -30,7 +30,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 LARGEST_README = 9_216
-SERVER, TESTS = "cargo run --example local", "cargo test"
+SERVER, TESTS = "cargo run -p local", "cargo test"
 PORTS = {"--port": "3000", "--aws-port": "4566"}
 SECONDS_TO_START, SECONDS_TO_RUN = 900, 120
 
@@ -70,7 +70,7 @@ def broken_links():
 
 def missing_tests():
     """Tests that the documentation names, as `module::test` or `…::test`, and that do not exist."""
-    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("*.rs"))
+    sources = "\n".join(file.read_text() for part in ("tests", "local", "console") for file in (ROOT / part).rglob("*.rs"))
     for page in sorted((ROOT / "docs").glob("*.md")):
         for test in re.findall(r"`(?:\w+::|…::)+([a-z]+_\w+)`", page.read_text()):
             if not re.search(rf"\bfn {test}\(", sources):

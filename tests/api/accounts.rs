@@ -1,8 +1,8 @@
 //! Two accounts with definitions of the same name and runs of the same client token: neither sees or touches the other's.
 
+use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use serde_json::{Value, json};
 
-use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::{DEFINITIONS, definition, run, runs};
 use crate::support::table::Item;
 use crate::support::{TOKEN, TestApp, body};

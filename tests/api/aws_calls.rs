@@ -1,8 +1,8 @@
 //! Which AWS calls an operation makes, and when: what it costs, and how long it takes.
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, definition, run, runs};
 use crate::support::{Fault, TOKEN, TestApp, body};
 

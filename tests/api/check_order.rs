@@ -1,9 +1,9 @@
 //! In which order a request is checked: who calls (403), what is asked for (400), the definition (404), the run (404), and
 //! whether its state allows the request (409).
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
 use crate::support::{Answer, TOKEN, TestApp, body};
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
+use local::gateway::LOCAL_ACCOUNT;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
@@ -13,7 +14,6 @@ use workflow_runs::error::ApiError;
 use workflow_runs::model::{ClientToken, LogGroupName, SdkVersion};
 use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::TestApp;
 use crate::support::events::DEFINITIONS;
 

@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, RequestExt as _};
+use local::gateway;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use workflow_runs::Sources;
 use workflow_runs::handler::handle;
 
-use crate::local::gateway;
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Answer, Fault, TOKEN, TestApp, body, events};
 
 fn request() -> String {

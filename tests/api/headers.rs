@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::HeaderMap;
+use local::{embedded, gateway};
 use workflow_runs::{App, Sources};
 
 use crate::lambda::event;
-use crate::local::{embedded, gateway};
 use crate::support::serve;
 
 #[tokio::test]

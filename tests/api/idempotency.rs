@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
+use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use serde_json::json;
 use tokio::task::JoinSet;
 use workflow_runs::Sources;
 
-use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 #[tokio::test]

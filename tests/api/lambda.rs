@@ -15,11 +15,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workflow_runs::Sources;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Fault, TOKEN, TestApp, body, events, serve};
 
 /// A process of the function, which is killed when the test is over. It logs into a file: a pipe could fill up.

@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 use workflow_runs::Sources;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::TestApp;
 use crate::support::events::{rest, runs};
 

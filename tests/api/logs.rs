@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::lambda::{answer_events, event, requests};
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";

@@ -2,15 +2,6 @@
 //! process of its own, and in a simulation on paused time.
 #![allow(clippy::expect_used, clippy::unwrap_used, missing_docs, reason = "these are tests")]
 
-/// The embedded services, and the gateway of the local server.
-#[path = "."]
-mod local {
-    #[path = "../../examples/local/embedded.rs"]
-    pub mod embedded;
-    #[path = "../../examples/local/gateway.rs"]
-    pub mod gateway;
-}
-
 mod accounts;
 mod aws_calls;
 mod check_order;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::local::gateway::{self, LOCAL_ACCOUNT};
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
 use crate::support::table::text;
 use crate::support::{Answer, Fault, TOKEN, TestApp};
@@ -28,6 +27,7 @@ enum Case {
 use Case::{
     CreateDefinition, DeleteDefinition, DeleteRun, GetDefinition, GetRun, ListDefinitions, ListRuns, UpdateRun,
 };
+use local::gateway::{self, LOCAL_ACCOUNT};
 
 /// The operations with the calls that they make.
 const CASES: [(Case, &str); 13] = [

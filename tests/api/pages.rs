@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, run, runs};
 use crate::support::{Clock, Fault, TestApp, client};
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::request::Request;
 use crate::support::{TOKEN, TestApp, events};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 use workflow_runs::Config;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::runs;
 use crate::support::{Clock, Fault, TestApp};
 

@@ -2,11 +2,11 @@
 //! decided on, and nothing is stored.
 
 use jiff::SignedDuration;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 use workflow_runs::Config;
 use workflow_runs::model::RunTimeout;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{run, runs};
 use crate::support::table::text;
 use crate::support::{Clock, TOKEN, TestApp, body};

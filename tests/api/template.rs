@@ -8,10 +8,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use local::embedded;
+use local::gateway::{LOCAL_ACCOUNT, TIMEOUT};
 use workflow_runs::{Config, Sources, operations};
 
-use crate::local::embedded;
-use crate::local::gateway::{LOCAL_ACCOUNT, TIMEOUT};
 use crate::support::{TOKEN, TestApp, body, events};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");

@@ -1,9 +1,9 @@
 //! Whose request it is: the account that has signed it, and what becomes of one that nobody has signed.
 
+use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use serde_json::{Value, json};
 use workflow_runs::{Config, Sources};
 
-use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::{self, runs};
 use crate::support::{Answer, TestApp};
 

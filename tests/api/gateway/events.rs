@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, runs};
 use crate::support::{Clock, TestApp};
 

@@ -1,8 +1,8 @@
 //! Query strings, as both kinds of API hand them over: decoded, and repeated parameters in lists or between commas.
 
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, DEFINITIONS, runs};
 use crate::support::{Answer, TestApp};
 

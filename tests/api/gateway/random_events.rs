@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use workflow_runs::operations::OPERATIONS;
 
-use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::runs;
 use crate::support::request;
 use crate::support::{Clock, TOKEN, TestApp, body};

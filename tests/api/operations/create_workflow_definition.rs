@@ -2,9 +2,9 @@
 
 use aws_sdk_novaact::operation::create_workflow_definition::CreateWorkflowDefinitionError;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowDefinitionStatus, WorkflowExportConfig};
+use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use serde_json::{Value, json};
 
-use crate::local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use crate::support::events::DEFINITIONS;
 use crate::support::table::{attributes, text};
 use crate::support::{Answer, Clock, Fault, TOKEN, TestApp};

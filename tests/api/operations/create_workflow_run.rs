@@ -3,9 +3,9 @@
 use aws_sdk_novaact::error::ProvideErrorMetadata as _;
 use aws_sdk_novaact::operation::RequestId as _;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{self, DEFINITIONS, runs};
 use crate::support::table::text;
 use crate::support::{TOKEN, TestApp, body};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_sdk_novaact::operation::delete_workflow_definition::DeleteWorkflowDefinitionError;
 use aws_sdk_novaact::types::WorkflowDefinitionStatus;
 use jiff::SignedDuration;
+use local::gateway::{self, LOCAL_ACCOUNT};
 use serde_json::{Value, json};
 
-use crate::local::gateway::{self, LOCAL_ACCOUNT};
 use crate::support::events::{DEFINITIONS, definition, rest, run, runs};
 use crate::support::table::{attributes, number, text};
 use crate::support::{Answer, Clock, Fault, TestApp};

@@ -2,9 +2,9 @@
 
 use aws_sdk_novaact::operation::delete_workflow_run::DeleteWorkflowRunError;
 use aws_sdk_novaact::types::WorkflowRunStatus;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{run, runs};
 use crate::support::table::{attributes, number, text};
 use crate::support::{Clock, Fault, TOKEN, TestApp, body};

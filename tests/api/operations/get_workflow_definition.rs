@@ -2,9 +2,9 @@
 
 use aws_sdk_novaact::operation::get_workflow_definition::GetWorkflowDefinitionError;
 use aws_sdk_novaact::types::{WorkflowDefinitionStatus, WorkflowExportConfig};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{DEFINITIONS, definition};
 use crate::support::{Clock, TestApp};
 

@@ -2,9 +2,9 @@
 
 use aws_sdk_novaact::operation::get_workflow_run::GetWorkflowRunError;
 use aws_sdk_novaact::types::WorkflowRunStatus;
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::run;
 use crate::support::{Clock, TestApp};
 

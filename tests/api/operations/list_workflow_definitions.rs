@@ -1,9 +1,9 @@
 //! ListWorkflowDefinitions. (How a listing is read page by page is in `pages`.)
 
 use aws_sdk_novaact::types::{SortOrder, WorkflowDefinitionStatus};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::DEFINITIONS;
 use crate::support::{Clock, Fault, TestApp};
 

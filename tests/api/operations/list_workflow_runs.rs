@@ -1,9 +1,9 @@
 //! ListWorkflowRuns. (How a listing is read page by page is in `pages`.)
 
 use aws_sdk_novaact::types::{SortOrder, WorkflowRunStatus};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::{run, runs};
 use crate::support::{Clock, TestApp};
 

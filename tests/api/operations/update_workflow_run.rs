@@ -2,9 +2,9 @@
 
 use aws_sdk_novaact::operation::update_workflow_run::UpdateWorkflowRunError;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 
-use crate::local::gateway::LOCAL_ACCOUNT;
 use crate::support::events::run;
 use crate::support::table::text;
 use crate::support::{Clock, Fault, TestApp};

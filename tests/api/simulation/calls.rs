@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use local::gateway::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, Network};
 use crate::simulator::process::Environment;
 use crate::simulator::services::Services;

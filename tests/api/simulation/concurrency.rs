@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use local::gateway::TIMEOUT;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, Network};
 use crate::simulator::process::Environment;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};

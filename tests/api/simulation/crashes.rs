@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use local::gateway::TIMEOUT;
 use serde_json::Value;
 use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
 use super::schedule::put_runs;
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, Network};
 use crate::simulator::process::{Answer, Environment, Settings};
 use crate::simulator::services::Services;

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use local::gateway::TIMEOUT;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::run_model::run_id;
 use super::schedule::put_runs;
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, LATEST, Network};
 use crate::simulator::process::{Answer, Environment};
 use crate::simulator::services::Services;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use local::gateway::TIMEOUT;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, Network};
 use crate::simulator::process::{Answer, Environment};
 use crate::simulator::services::Services;

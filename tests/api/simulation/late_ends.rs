@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use local::gateway::TIMEOUT;
 use tokio::time::sleep;
 
 use super::run_model::run_id;
-use crate::local::gateway::TIMEOUT;
 use crate::simulator::network::{Fault, Network};
 use crate::simulator::process::{Answer, Environment, Settings};
 use crate::simulator::services::Services;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use lambda_http::{Context, RequestExt as _};
+use local::embedded;
 use serde_json::Value;
 use uuid::Uuid;
 use workflow_runs::handler::handle;
@@ -14,7 +15,6 @@ use workflow_runs::{App, Sources};
 use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
 use super::services::Services;
-use crate::local::embedded;
 use crate::support::request::Request;
 use crate::support::{events, own_region};
 

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::local::embedded::TABLE_NAME;
 use dynoxide::Database;
 use jiff::Timestamp;
+use local::embedded::TABLE_NAME;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

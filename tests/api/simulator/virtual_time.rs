@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use dynoxide::Database;
 use jiff::{SignedDuration, Timestamp};
+use local::embedded;
 use serde_json::json;
 
 use super::services::Services;
-use crate::local::embedded;
 
 /// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
 pub fn database() -> Database {

@@ -1,9 +1,8 @@
 //! Events, as API Gateway makes them of requests.
 
 use axum::http::Request;
+use local::gateway::{self, rest_event};
 use serde_json::{Map, Value, json};
-
-use crate::local::gateway::{self, rest_event};
 
 /// The event of a REST API (payload 1.0).
 pub fn rest(account_id: &str, method: &str, uri: &str, body: &str) -> Value {

@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::{App, Config, Sources};
 
-use crate::local::embedded::{self, Embedded};
-use crate::local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 pub use answer::Answer;
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
+use local::embedded::{self, Embedded};
+use local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 pub use spy::Fault;
 use spy::{Spy, observe};
 

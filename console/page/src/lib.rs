@@ -21,24 +21,24 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 const JSON: &str = "application/json";
 
-const INDEX: &str = include_str!("page/index.html");
+const INDEX: &str = include_str!("../files/index.html");
 
 /// The other files. No route of the API begins with `/console/`.
 const FILES: [(&str, &str, &str); 14] = [
-    ("/console/console.css", CSS, include_str!("page/console.css")),
-    ("/console/icon.svg", SVG, include_str!("page/icon.svg")),
-    ("/console/api.js", JAVASCRIPT, include_str!("page/api.js")),
-    ("/console/app.js", JAVASCRIPT, include_str!("page/app.js")),
-    ("/console/chart.js", JAVASCRIPT, include_str!("page/chart.js")),
-    ("/console/definition.js", JAVASCRIPT, include_str!("page/definition.js")),
-    ("/console/definitions.js", JAVASCRIPT, include_str!("page/definitions.js")),
-    ("/console/details.js", JAVASCRIPT, include_str!("page/details.js")),
-    ("/console/dialogs.js", JAVASCRIPT, include_str!("page/dialogs.js")),
-    ("/console/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
-    ("/console/format.js", JAVASCRIPT, include_str!("page/format.js")),
-    ("/console/refresh.js", JAVASCRIPT, include_str!("page/refresh.js")),
-    ("/console/run.js", JAVASCRIPT, include_str!("page/run.js")),
-    ("/console/states.js", JAVASCRIPT, include_str!("page/states.js")),
+    ("/console/console.css", CSS, include_str!("../files/console.css")),
+    ("/console/icon.svg", SVG, include_str!("../files/icon.svg")),
+    ("/console/api.js", JAVASCRIPT, include_str!("../files/api.js")),
+    ("/console/app.js", JAVASCRIPT, include_str!("../files/app.js")),
+    ("/console/chart.js", JAVASCRIPT, include_str!("../files/chart.js")),
+    ("/console/definition.js", JAVASCRIPT, include_str!("../files/definition.js")),
+    ("/console/definitions.js", JAVASCRIPT, include_str!("../files/definitions.js")),
+    ("/console/details.js", JAVASCRIPT, include_str!("../files/details.js")),
+    ("/console/dialogs.js", JAVASCRIPT, include_str!("../files/dialogs.js")),
+    ("/console/dom.js", JAVASCRIPT, include_str!("../files/dom.js")),
+    ("/console/format.js", JAVASCRIPT, include_str!("../files/format.js")),
+    ("/console/refresh.js", JAVASCRIPT, include_str!("../files/refresh.js")),
+    ("/console/run.js", JAVASCRIPT, include_str!("../files/run.js")),
+    ("/console/states.js", JAVASCRIPT, include_str!("../files/states.js")),
 ];
 
 /// Settings for the page, as JSON.

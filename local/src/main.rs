@@ -2,11 +2,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
-mod embedded;
-mod gateway;
-#[path = "../console/page.rs"]
-mod page;
-
 use std::error::Error;
 use std::fs;
 use std::io::Write as _;
@@ -19,12 +14,11 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use clap::Parser;
+use local::embedded::{self, Embedded, TABLE_NAME};
+use local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::{App, Config, Sources, config, logging};
-
-use embedded::{Embedded, TABLE_NAME};
-use gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
 
 /// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
 #[derive(Parser)]
@@ -93,7 +87,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
     // For a browser, the console's page; the function knows nothing of it.
-    let page = from_fn_with_state(page::Settings::new(None, None), page::serve);
+    let page = from_fn_with_state(console_page::Settings::new(None, None), console_page::serve);
     axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope)).layer(page)).await?;
     Ok(())
 }

@@ -9,7 +9,6 @@ mod credentials;
 mod endpoint;
 mod forwarder;
 mod guard;
-mod page;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -23,13 +22,13 @@ use aws_config::{BehaviorVersion, Region};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use clap::Parser;
+use console_page::Settings;
 use tokio::net::TcpListener;
 
 use credentials::Credentials;
 use endpoint::Endpoint;
 use forwarder::Forwarder;
 use guard::Guard;
-use page::Settings;
 
 /// Shows workflow definitions and runs in the browser, and signs other clients' requests for API Gateway.
 #[derive(Parser)]
@@ -91,7 +90,7 @@ fn app(guard: Guard, settings: Settings, forwarder: Forwarder) -> Router {
     Router::new()
         .fallback(forwarder::forward)
         .with_state(Arc::new(forwarder))
-        .layer(from_fn_with_state(settings, page::serve))
+        .layer(from_fn_with_state(settings, console_page::serve))
         .layer(from_fn_with_state(Arc::new(guard), guard::check))
 }
 
