@@ -13,9 +13,9 @@ const NOBODY: &str = "111111111111";
 async fn start_runs(app: &TestApp) -> [String; 2] {
     let mut ids = Vec::new();
     for account in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
-        let answer = app.call(account, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
-        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, None), "{answer:?}");
-        ids.push(answer.body["workflowRunId"].as_str().unwrap().to_owned());
+        let response = app.call(account, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
+        assert_eq!((response.status, response.header("idempotent-replayed")), (201, None), "{response:?}");
+        ids.push(response.body["workflowRunId"].as_str().unwrap().to_owned());
     }
     ids.try_into().unwrap()
 }
@@ -35,9 +35,9 @@ async fn an_equal_name_and_token_give_each_account_a_definition_of_its_own() {
         app.call(account, "PUT", DEFINITIONS, body).await.assert_success(201, &json!({"status": "ACTIVE"}));
     }
     for (account, description) in [(LOCAL_ACCOUNT, "ours"), (SAMPLE_ACCOUNT, "theirs")] {
-        let answer = app.call(account, "GET", &definition("flow"), Value::Null).await;
-        assert_eq!(answer.body["description"], description);
-        assert_eq!(answer.body["arn"], app.definition_arn(account, "flow"));
+        let response = app.call(account, "GET", &definition("flow"), Value::Null).await;
+        assert_eq!(response.body["description"], description);
+        assert_eq!(response.body["arn"], app.definition_arn(account, "flow"));
     }
     app.call(NOBODY, "GET", &definition("flow"), Value::Null).await.assert_no_definition("flow");
 }
@@ -54,8 +54,8 @@ async fn an_account_sees_its_own_definitions_and_runs_alone() {
         let listed = app.call(account, "POST", &runs("demo"), json!({})).await.body;
         let arns = listed["workflowRunSummaries"].as_array().unwrap();
         assert_eq!((arns.len(), &arns[0]["workflowRunArn"]), (1, &json!(app.run_arn(account, "demo", own))));
-        let answer = app.call(account, "GET", &run("demo", own), Value::Null).await;
-        assert_eq!(answer.body["workflowRunArn"], app.run_arn(account, "demo", own));
+        let response = app.call(account, "GET", &run("demo", own), Value::Null).await;
+        assert_eq!(response.body["workflowRunArn"], app.run_arn(account, "demo", own));
         app.call(account, "GET", &run("demo", other), Value::Null).await.assert_no_run(other);
     }
     // One that has none, in a process that knows those of the others.
@@ -71,8 +71,8 @@ async fn an_account_touches_its_own_definitions_and_runs_alone() {
     let before = items_of(&app, SAMPLE_ACCOUNT).await;
     assert_eq!(before.len(), 2);
     // The other account's run, under a name that we have too.
-    let answer = app.call(LOCAL_ACCOUNT, "PUT", &run("demo", &theirs), json!({"status": "FAILED"})).await;
-    answer.assert_no_run(&theirs);
+    let response = app.call(LOCAL_ACCOUNT, "PUT", &run("demo", &theirs), json!({"status": "FAILED"})).await;
+    response.assert_no_run(&theirs);
     app.call(LOCAL_ACCOUNT, "DELETE", &run("demo", &theirs), Value::Null).await.assert_no_run(&theirs);
     for (method, body) in [("PUT", json!({"status": "FAILED"})), ("DELETE", Value::Null)] {
         app.call(NOBODY, method, &run("demo", &theirs), body).await.assert_no_definition("demo");
@@ -85,8 +85,8 @@ async fn an_account_touches_its_own_definitions_and_runs_alone() {
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
 
     assert_eq!(items_of(&app, SAMPLE_ACCOUNT).await, before);
-    let answer = app.call(SAMPLE_ACCOUNT, "GET", &run("demo", &theirs), Value::Null).await;
-    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("RUNNING")));
+    let response = app.call(SAMPLE_ACCOUNT, "GET", &run("demo", &theirs), Value::Null).await;
+    assert_eq!((response.status, &response.body["status"]), (200, &json!("RUNNING")));
 }
 
 #[tokio::test]
@@ -100,8 +100,8 @@ async fn a_page_token_of_another_account_leads_to_nothing_of_that_account() {
         app.define(SAMPLE_ACCOUNT, &format!("only-{}", list.len())).await;
         let first = app.call(SAMPLE_ACCOUNT, "POST", &format!("{path}?maxResults=1"), json!({})).await;
         let token = first.body["nextToken"].as_str().unwrap();
-        let answer = app.call(LOCAL_ACCOUNT, "POST", &format!("{path}?nextToken={token}"), json!({})).await;
-        assert_eq!(answer.status, 200);
-        assert!(!answer.body.to_string().contains(SAMPLE_ACCOUNT) && !answer.body.to_string().contains(&theirs));
+        let response = app.call(LOCAL_ACCOUNT, "POST", &format!("{path}?nextToken={token}"), json!({})).await;
+        assert_eq!(response.status, 200);
+        assert!(!response.body.to_string().contains(SAMPLE_ACCOUNT) && !response.body.to_string().contains(&theirs));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::events::{DEFINITIONS, definition, run, runs};
 use crate::support::{Fault, TOKEN, TestApp, body};
 
-/// The requests on runs: method, path, body, status, and the calls that an environment makes which knows the definition.
+/// The requests on runs: method, path, body, status, and the calls that a process makes which knows the definition.
 fn requests(id: &str) -> [(&'static str, String, Value, u16, Vec<&'static str>); 5] {
     let create = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}});
     [
@@ -24,8 +24,8 @@ async fn an_environment_that_knows_the_definition_makes_one_call_and_a_listing_o
     let id = app.start_run("demo").await;
     app.calls();
     for (method, path, body, status, calls) in requests(&id) {
-        let answer = app.call(LOCAL_ACCOUNT, method, &path, body).await;
-        assert_eq!((answer.status, app.calls()), (status, calls.iter().map(ToString::to_string).collect()), "{path}");
+        let response = app.call(LOCAL_ACCOUNT, method, &path, body).await;
+        assert_eq!((response.status, app.calls()), (status, calls.iter().map(ToString::to_string).collect()), "{path}");
     }
     app.put(body(TOKEN, "/a").to_string()).await;
     app.calls();
@@ -43,10 +43,10 @@ async fn an_environment_that_does_not_know_the_definition_makes_one_call_more_an
             ("GET", _) => calls = vec!["BatchGetItem"],
             _ => calls.insert(0, "GetItem"),
         }
-        let cold = app.other_environment(LOCAL_ACCOUNT).await;
+        let cold = app.other_process(LOCAL_ACCOUNT).await;
         app.calls();
-        let answer = cold.call(LOCAL_ACCOUNT, method, &path, body).await;
-        assert_eq!((answer.status, app.calls()), (status, calls.iter().map(ToString::to_string).collect()), "{path}");
+        let response = cold.call(LOCAL_ACCOUNT, method, &path, body).await;
+        assert_eq!((response.status, app.calls()), (status, calls.iter().map(ToString::to_string).collect()), "{path}");
         if method != "DELETE" {
             // Now it knows the definition.
             assert_eq!(cold.call(LOCAL_ACCOUNT, "GET", &run("demo", &id), Value::Null).await.status, 200);
@@ -66,8 +66,8 @@ async fn an_operation_on_definitions_makes_one_call() {
         ("POST", DEFINITIONS.to_owned(), json!({}), 200, "Query"),
         ("DELETE", definition("nope"), Value::Null, 404, "GetItem"),
     ] {
-        let answer = app.call(LOCAL_ACCOUNT, method, &path, body).await;
-        assert_eq!((answer.status, app.calls()), (status, vec![call.to_owned()]), "{method} {path}");
+        let response = app.call(LOCAL_ACCOUNT, method, &path, body).await;
+        assert_eq!((response.status, app.calls()), (status, vec![call.to_owned()]), "{method} {path}");
     }
     assert_eq!(app.call(LOCAL_ACCOUNT, "DELETE", &definition("flow"), Value::Null).await.status, 202);
     assert_eq!(app.calls(), ["UpdateItem", "Query", "Query", "Query", "Query", "UpdateItem"]);
@@ -85,7 +85,7 @@ async fn a_definition_that_was_read_is_known_to_the_operations_on_its_runs() {
 #[tokio::test]
 async fn a_definition_that_is_not_active_is_read_each_time() {
     let app = TestApp::start().await;
-    let cold = app.other_environment(LOCAL_ACCOUNT).await;
+    let cold = app.other_process(LOCAL_ACCOUNT).await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     for app in [&app, &cold] {
         for _ in 0..2 {
@@ -103,8 +103,8 @@ async fn a_listing_reads_its_four_shards_at_once() {
     app.calls();
     // If a query waited for another one, none would be answered.
     app.fail("Query", 4, Fault::Gather(4));
-    let answer = app.send("POST", &runs("demo"), "").await;
-    assert_eq!(answer.body["workflowRunSummaries"][0]["workflowRunId"], id);
+    let response = app.send("POST", &runs("demo"), "").await;
+    assert_eq!(response.body["workflowRunSummaries"][0]["workflowRunId"], id);
     // And none was tried again.
     assert_eq!(app.calls(), ["Query"; 4]);
 }

@@ -5,7 +5,7 @@ use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
-use crate::support::{Answer, TOKEN, TestApp, body};
+use crate::support::{ApiResponse, TOKEN, TestApp, body};
 
 const UNKNOWN: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -14,10 +14,10 @@ fn create() -> Value {
 }
 
 /// Sends a request that nobody has signed.
-async fn send_unsigned(app: &TestApp, method: &str, uri: &str, body: &Value) -> Answer {
+async fn send_unsigned(app: &TestApp, method: &str, uri: &str, body: &Value) -> ApiResponse {
     let mut event = events::rest(LOCAL_ACCOUNT, method, uri, &body.to_string());
     event["requestContext"]["identity"]["accountId"] = Value::Null;
-    Answer::of_proxy_response(&app.invoke(&event).await)
+    ApiResponse::of_proxy_response(&app.invoke(&event).await)
 }
 
 #[tokio::test]
@@ -38,8 +38,8 @@ async fn a_request_that_nobody_has_signed_is_denied_whatever_else_is_wrong() {
         ("DELETE", run("demo", UNKNOWN), Value::Null),
         ("GET", "/".to_owned(), Value::Null),
     ] {
-        let answer = send_unsigned(&app, method, &uri, &body).await;
-        answer.assert_error(403, "AccessDeniedException", json!({}));
+        let response = send_unsigned(&app, method, &uri, &body).await;
+        response.assert_error(403, "AccessDeniedException", json!({}));
     }
     assert_eq!(app.calls(), Vec::<String>::new());
     assert_eq!(app.items("").await, before);
@@ -69,7 +69,7 @@ async fn a_definition_is_looked_for_before_its_run_and_before_a_conflict() {
     app.end_run("demo", &id, "FAILED").await;
     let used = app.put(create().to_string()).await;
     assert_eq!(used.status, 201);
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         for run_id in [UNKNOWN, &id] {
             for (method, body) in
                 [("GET", Value::Null), ("PUT", json!({"status": "SUCCEEDED"})), ("DELETE", Value::Null)]
@@ -109,8 +109,8 @@ async fn bodies_of_get_and_delete_do_not_matter() {
             ("DELETE", run("demo", &id), 202),
             ("DELETE", definition("demo"), 202),
         ] {
-            let answer = app.send(method, &path, garbage).await;
-            assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+            let response = app.send(method, &path, garbage).await;
+            assert_eq!(response.status, status, "{method} {path}: {response:?}");
         }
     }
 }
@@ -156,9 +156,9 @@ async fn unknown_members_are_ignored() {
         ("PUT", run("demo", &id), r#""status": "FAILED", "endedAt": "x""#, 200),
     ] {
         for unknown in [r#""\ud800""#, "1e999", r#"{"a": 1, "a": 2}"#, "[[]]"] {
-            let answer = app.send(method, &path, format!(r#"{{"unknown": {unknown}, {known}}}"#)).await;
+            let response = app.send(method, &path, format!(r#"{{"unknown": {unknown}, {known}}}"#)).await;
             // Again, the name is taken.
-            assert!(answer.status == status || answer.status == 409, "{method} {path}: {answer:?}");
+            assert!(response.status == status || response.status == 409, "{method} {path}: {response:?}");
         }
     }
 }

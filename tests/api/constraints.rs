@@ -197,12 +197,12 @@ fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fai
             ("exportConfig", has_export.then_some(export)),
             ("clientToken", token),
         ]);
-        let answer = runtime.block_on(app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body));
+        let response = runtime.block_on(app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body));
         if expected.is_empty() {
             taken.set(taken.get() + 1);
-            prop_assert_eq!(answer.status, 201, "{:?}", answer);
+            prop_assert_eq!(response.status, 201, "{:?}", response);
         } else {
-            prop_assert_eq!((answer.status, answer.failed_fields()), (400, expected));
+            prop_assert_eq!((response.status, response.failed_fields()), (400, expected));
         }
         Ok(())
     });

@@ -16,23 +16,23 @@ use uuid::Uuid;
 use workflow_runs::Sources;
 use workflow_runs::handler::handle;
 
-use crate::support::{Answer, Fault, TOKEN, TestApp, body, events};
+use crate::support::{ApiResponse, Fault, TOKEN, TestApp, body, events};
 
 fn request() -> String {
     body(TOKEN, "/workflow-runs/demo").to_string()
 }
 
 #[track_caller]
-fn assert_throttled(answer: &Answer, retry_after: &str, members: Value) {
-    answer.assert_error(429, "ThrottlingException", members);
-    assert_eq!(answer.header("retry-after"), Some(retry_after));
+fn assert_throttled(response: &ApiResponse, retry_after: &str, members: Value) {
+    response.assert_error(429, "ThrottlingException", members);
+    assert_eq!(response.header("retry-after"), Some(retry_after));
 }
 
 #[track_caller]
-fn assert_internal(answer: &Answer) {
-    answer.assert_error(500, "InternalServerException", json!({}));
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(answer.body["message"], "The service encountered an internal error. Try again later.");
+fn assert_internal(response: &ApiResponse) {
+    response.assert_error(500, "InternalServerException", json!({}));
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.body["message"], "The service encountered an internal error. Try again later.");
 }
 
 /// Whatever has failed: a retry with the same token ends in one run.
@@ -49,8 +49,8 @@ async fn throttling_by_dynamodb_is_passed_on_after_the_retries() {
             let app = TestApp::start().await;
             app.fail(operation, 100, Fault::Error(400, code));
             // Without a log group, whose item would be put too.
-            let answer = app.put(r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#).await;
-            assert_throttled(&answer, "1", json!({"serviceCode": "dynamodb"}));
+            let response = app.put(r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#).await;
+            assert_throttled(&response, "1", json!({"serviceCode": "dynamodb"}));
             assert_eq!(app.items("run/").await, []);
             let tried = app.calls().iter().filter(|call| *call == operation).count();
             assert_eq!(tried, 3, "{operation}");
@@ -83,8 +83,8 @@ async fn throttling_by_cloudwatch_logs_is_passed_on_when_it_lasts() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     // The function gives up after 3 seconds; the SDK's retries would be over long before, or would multiply.
-    let answer = tokio::time::timeout(Duration::from_secs(10), app.put(request())).await.unwrap();
-    assert_throttled(&answer, "1", json!({"serviceCode": "logs", "quotaCode": "L-D2832119"}));
+    let response = tokio::time::timeout(Duration::from_secs(10), app.put(request())).await.unwrap();
+    assert_throttled(&response, "1", json!({"serviceCode": "logs", "quotaCode": "L-D2832119"}));
     let tried = app.calls().iter().filter(|call| *call == "CreateLogGroup").count();
     assert!((4..=10).contains(&tried), "{tried} times");
     app.assert_nothing_left_behind().await;
@@ -123,7 +123,7 @@ async fn while_it_waits_it_learns_from_the_table_that_another_was_faster() {
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     let request = app.create("demo").log_group_name("/a").send();
     let tells = async {
-        // When the first attempt has failed, another environment has success.
+        // When the first attempt has failed, another process has success.
         while !app.calls().contains(&"CreateLogGroup".to_owned()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -158,10 +158,10 @@ async fn an_operation_in_progress_on_the_log_group_conflicts() {
 async fn a_log_group_name_that_cloudwatch_logs_refuses_is_invalid() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "InvalidParameterException"));
-    let answer = app.put(request()).await;
-    assert_eq!(answer.failed_fields(), ["logGroupName"]);
-    let members = json!({"reason": "FieldValidationFailed", "fieldList": answer.body["fieldList"]});
-    answer.assert_error(400, "ValidationException", members);
+    let response = app.put(request()).await;
+    assert_eq!(response.failed_fields(), ["logGroupName"]);
+    let members = json!({"reason": "FieldValidationFailed", "fieldList": response.body["fieldList"]});
+    response.assert_error(400, "ValidationException", members);
     app.assert_nothing_left_behind().await;
 }
 
@@ -216,7 +216,7 @@ async fn an_item_that_cannot_be_read_is_internal() {
     let put = aws_sdk_dynamodb::Client::new(&app.services.aws).put_item().table_name(&app.services.table_name);
     put.set_item(Some(run)).send().await.unwrap();
     assert_internal(&app.put(request()).await);
-    assert_internal(&app.other_environment(LOCAL_ACCOUNT).await.put(request()).await);
+    assert_internal(&app.other_process(LOCAL_ACCOUNT).await.put(request()).await);
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
         let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), timeout);
         // Without a deadline it would be over after 3 seconds at the earliest.
         let in_time = Duration::from_millis(2_500);
-        let response = tokio::time::timeout(in_time, invocation).await.expect("an answer in time").unwrap();
+        let response = tokio::time::timeout(in_time, invocation).await.expect("a response in time").unwrap();
         assert_eq!(response["statusCode"], 500, "{operation}: {response}");
         assert_eq!(response["multiValueHeaders"]["x-amzn-requestid"], json!(["the-gateways-id"]));
         assert_eq!(app.items("run/").await, []);

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::support::events::{DEFINITIONS, definition, rest, run, runs};
 use crate::support::table::{attributes, number, text};
-use crate::support::{Answer, Clock, Fault, TOKEN, TestApp, body};
+use crate::support::{ApiResponse, Clock, Fault, TOKEN, TestApp, body};
 
 const OTHER_TOKEN: &str = "another-client-token-of-36-characters";
 const DAY: i64 = 24 * 60 * 60;
 
-async fn create(app: &TestApp, token: &str) -> Answer {
+async fn create(app: &TestApp, token: &str) -> ApiResponse {
     let body = json!({"name": "flow", "clientToken": token});
     app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body).await
 }
@@ -85,7 +85,7 @@ async fn a_definition_that_is_gone_is_not_found_by_any_operation() {
     // Gone, and then also expired, though DynamoDB has not deleted the item yet.
     for seconds in [120, DAY] {
         clock.advance_seconds(seconds);
-        for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+        for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
             for (method, path, body) in [
                 ("GET", definition("flow"), Value::Null),
                 ("DELETE", definition("flow"), Value::Null),
@@ -127,7 +127,7 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
     assert_eq!(create(&app, OTHER_TOKEN).await.status, 201);
 
     let before = app.items("run/").await;
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         for id in [id, &tombstone] {
             app.send("GET", &run("flow", id), "").await.assert_no_run(id);
             app.end_run("flow", id, "SUCCEEDED").await.assert_no_run(id);
@@ -138,11 +138,11 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
         listed.assert_success(200, &json!({"workflowRunSummaries": []}));
         // Its client token has been used, by the same request but for the generation.
         for _ in 0..2 {
-            let answer = app.call(LOCAL_ACCOUNT, "PUT", &runs("flow"), body(TOKEN, "/a")).await;
-            answer.assert_conflict("workflow-run", id);
+            let response = app.call(LOCAL_ACCOUNT, "PUT", &runs("flow"), body(TOKEN, "/a")).await;
+            response.assert_conflict("workflow-run", id);
             let message =
                 "The client token was used by an earlier request, whose workflow run or definition has been deleted.";
-            assert_eq!(answer.body["message"], message);
+            assert_eq!(response.body["message"], message);
         }
     }
     assert_eq!(app.items("run/").await, before);
@@ -155,7 +155,7 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
 async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_and_no_longer() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
-    let stale = app.other_environment(LOCAL_ACCOUNT).await;
+    let stale = app.other_process(LOCAL_ACCOUNT).await;
     // It is known from here, for 60 seconds.
     assert_eq!(stale.send("GET", &definition("demo"), "").await.status, 200);
     clock.advance_seconds(10);
@@ -165,10 +165,10 @@ async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_a
     clock.advance_seconds(49);
     let late = stale.start_run("demo").await;
     clock.advance_seconds(1);
-    let answer = stale.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
-    answer.assert_conflict("workflow-definition", "demo");
+    let response = stale.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
+    response.assert_conflict("workflow-definition", "demo");
 
-    // Every environment shows such a run as long as the definition exists.
+    // Every process shows such a run as long as the definition exists.
     clock.advance_seconds(gone_at - 1 - clock.epoch_seconds());
     for app in [&app, &stale] {
         assert_eq!(app.send("GET", &definition("demo"), "").await.body["status"], "DELETING");
@@ -195,7 +195,7 @@ async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_a
 async fn a_run_that_starts_while_its_definition_is_swept_is_deleted_by_the_next_request() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
-    let stale = app.other_environment(LOCAL_ACCOUNT).await;
+    let stale = app.other_process(LOCAL_ACCOUNT).await;
     stale.start_run("demo").await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     let late = stale.start_run("demo").await;

@@ -17,8 +17,8 @@ async fn a_replay_is_answered_with_the_run_that_is_there() {
     let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("run/").await;
-    // Warm, the put's condition tells; in a fresh environment, the read.
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    // Warm, the put's condition tells; in a fresh process, the read.
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!((replay.status, &replay.body), (201, &first.body));
         assert_eq!(replay.header("idempotent-replayed"), Some("true"));
@@ -33,7 +33,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let id = first.body["workflowRunId"].as_str().unwrap();
     assert_eq!(app.end_run("demo", id, "SUCCEEDED").await.status, 200);
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         let replay = app.put(body(TOKEN, "/a").to_string()).await;
         assert_eq!(replay.body, json!({"status": "SUCCEEDED", "workflowRunId": first.body["workflowRunId"]}));
     }
@@ -61,16 +61,16 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
     }
     others.push(("other", body(TOKEN, "/a")));
     let conflict = json!({"resourceId": first.body["workflowRunId"], "resourceType": "workflow-run"});
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         for (definition, changed) in &others {
             let path = format!("/workflow-definitions/{definition}/workflow-runs");
-            let answer = app.send("PUT", &path, changed.to_string()).await;
-            answer.assert_error(409, "ConflictException", conflict.clone());
+            let response = app.send("PUT", &path, changed.to_string()).await;
+            response.assert_error(409, "ConflictException", conflict.clone());
             let message = "The client token was used by an earlier request with different parameters.";
-            assert_eq!(answer.body["message"], message);
+            assert_eq!(response.body["message"], message);
         }
-        let answer = app.put(body(TOKEN, "/never-seen").to_string()).await;
-        answer.assert_error(409, "ConflictException", conflict.clone());
+        let response = app.put(body(TOKEN, "/never-seen").to_string()).await;
+        response.assert_error(409, "ConflictException", conflict.clone());
     }
     assert_eq!(app.items("").await, before);
     assert_eq!(app.log_groups().await, ["/a"]);
@@ -84,7 +84,7 @@ async fn a_replay_succeeds_when_the_definition_is_no_longer_active() {
     let mut definition = app.items(&format!("definition/{LOCAL_ACCOUNT}/demo")).await.remove(0);
     definition.insert("status".into(), AttributeValue::S("DELETING".into()));
     app.put_item(definition).await;
-    let other = app.other_environment(LOCAL_ACCOUNT).await;
+    let other = app.other_process(LOCAL_ACCOUNT).await;
     assert_eq!(other.put(body(TOKEN, "/a").to_string()).await.body, first.body);
     assert_eq!(other.put(body(&TOKEN.replace('0', "1"), "/a").to_string()).await.status, 409);
 }
@@ -105,14 +105,14 @@ async fn the_real_client_reads_the_run_that_it_collides_with() {
 #[tokio::test]
 async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
     let app = TestApp::start().await;
-    let environments = [
-        app.other_environment(LOCAL_ACCOUNT).await,
-        app.other_environment(LOCAL_ACCOUNT).await,
-        app.other_environment(LOCAL_ACCOUNT).await,
+    let processes = [
+        app.other_process(LOCAL_ACCOUNT).await,
+        app.other_process(LOCAL_ACCOUNT).await,
+        app.other_process(LOCAL_ACCOUNT).await,
     ];
     let mut calls = JoinSet::new();
     for call in 0..60 {
-        let request = environments[call % 3].create("demo").client_token(TOKEN).log_group_name("/a");
+        let request = processes[call % 3].create("demo").client_token(TOKEN).log_group_name("/a");
         // A busy machine may need more than an attempt's 2 seconds; clients retry.
         let retries = RetryConfig::standard().with_max_attempts(10);
         let request = request.customize().config_override(aws_sdk_novaact::Config::builder().retry_config(retries));
@@ -127,7 +127,7 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
 #[tokio::test]
 async fn two_accounts_with_the_same_token_have_a_run_each() {
     let app = TestApp::start().await;
-    let other = app.other_environment(SAMPLE_ACCOUNT).await;
+    let other = app.other_process(SAMPLE_ACCOUNT).await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
     assert_ne!(first.workflow_run_id(), second.workflow_run_id());
@@ -171,8 +171,8 @@ async fn a_put_whose_answer_was_lost_has_still_created_the_run() {
         app.fail("PutItem", 1, Fault::Lost);
         let mut request = body(TOKEN, "/a");
         (request["clientToken"], request["logGroupName"]) = (json!(token), json!(null));
-        let answer = app.put(request.to_string()).await;
-        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, None), "{answer:?}");
+        let response = app.put(request.to_string()).await;
+        assert_eq!((response.status, response.header("idempotent-replayed")), (201, None), "{response:?}");
     }
     assert_eq!(app.items("run/").await.len(), 2);
 }

@@ -51,19 +51,19 @@ impl Drop for Function {
     }
 }
 
-/// Lets a process of the function answer these events, on the app's services. The proxy responses, and the log.
-pub async fn answer_events(app: &TestApp, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
-    let (responses, function) = function_that_answered(app, events, variables).await;
+/// Lets a process of the function handle these events, on the app's services. The proxy responses, and the log.
+pub async fn handle_events(app: &TestApp, events: Vec<Value>, variables: &[(&str, &str)]) -> (Vec<Value>, String) {
+    let (responses, function) = function_that_handled(app, events, variables).await;
     (responses, function.log())
 }
 
-async fn function_that_answered(
+async fn function_that_handled(
     app: &TestApp,
     events: Vec<Value>,
     variables: &[(&str, &str)],
 ) -> (Vec<Value>, Function) {
     let expected = events.len();
-    let (runtime_api, mut answers) = RuntimeApi::start(events).await;
+    let (runtime_api, mut outcomes) = RuntimeApi::start(events).await;
     let mut environment = vec![
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_ENDPOINT_URL", app.spied.aws.endpoint_url().unwrap()),
@@ -79,7 +79,7 @@ async fn function_that_answered(
     let function = Function::start(&environment);
     let mut responses = Vec::new();
     for _ in 0..expected {
-        let (kind, response) = answers.recv().await.unwrap();
+        let (kind, response) = outcomes.recv().await.unwrap();
         assert_eq!(kind, "response", "{response}");
         responses.push(response);
     }
@@ -92,20 +92,20 @@ pub fn requests(log: &str) -> Vec<Value> {
     lines.filter(|line: &Value| line["message"] == "request").collect()
 }
 
-/// Gives out events, and collects what the function answers: the last segment of the path, and the body.
+/// Gives out events, and collects the function's responses: the last segment of the path, and the body.
 #[derive(Clone)]
 struct RuntimeApi {
     events: Arc<Mutex<VecDeque<Value>>>,
-    answers: UnboundedSender<(String, Value)>,
+    responses: UnboundedSender<(String, Value)>,
 }
 
 impl RuntimeApi {
     async fn start(events: Vec<Value>) -> (String, UnboundedReceiver<(String, Value)>) {
-        let (answers, answered) = unbounded_channel();
+        let (responses, answered) = unbounded_channel();
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answer))
-            .with_state(Self { events: Arc::new(Mutex::new(events.into())), answers });
+            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(respond))
+            .with_state(Self { events: Arc::new(Mutex::new(events.into())), responses });
         (serve(router).await.replace("http://", ""), answered)
     }
 }
@@ -123,8 +123,8 @@ async fn next(State(api): State<RuntimeApi>) -> Response {
     (headers, event.to_string()).into_response()
 }
 
-async fn answer(State(api): State<RuntimeApi>, Path((_, kind)): Path<(String, String)>, body: Bytes) -> StatusCode {
-    api.answers.send((kind, serde_json::from_slice(&body).unwrap())).unwrap();
+async fn respond(State(api): State<RuntimeApi>, Path((_, kind)): Path<(String, String)>, body: Bytes) -> StatusCode {
+    api.responses.send((kind, serde_json::from_slice(&body).unwrap())).unwrap();
     StatusCode::ACCEPTED
 }
 
@@ -143,7 +143,7 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
     };
     for concurrency in ["1", "4"] {
         let app = TestApp::start().await;
-        let (responses, log) = answer_events(&app, events(), &[("AWS_LAMBDA_MAX_CONCURRENCY", concurrency)]).await;
+        let (responses, log) = handle_events(&app, events(), &[("AWS_LAMBDA_MAX_CONCURRENCY", concurrency)]).await;
         let ids: BTreeSet<_> = responses.iter().map(|response| response["body"].to_string()).collect();
         assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
         assert_eq!((ids.len(), app.items("run/").await.len()), (8, 8));
@@ -162,7 +162,7 @@ async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
         let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
         let events = (0..concurrency).map(|number| event(number, "demo", &body)).collect();
         let limit = concurrency.to_string();
-        let (responses, _) = answer_events(&app, events, &[("AWS_LAMBDA_MAX_CONCURRENCY", &limit)]).await;
+        let (responses, _) = handle_events(&app, events, &[("AWS_LAMBDA_MAX_CONCURRENCY", &limit)]).await;
         assert!(responses.iter().all(|response| response["statusCode"] == 201), "{responses:?}");
         assert_eq!(app.items("run/").await.len(), concurrency);
     }
@@ -175,7 +175,7 @@ async fn only_a_function_that_gets_several_requests_at_once_has_worker_threads()
         let app = TestApp::start().await;
         let variables: Vec<_> = limit.map(|limit| ("AWS_LAMBDA_MAX_CONCURRENCY", limit)).into_iter().collect();
         let events = vec![event(0, "demo", &body(TOKEN, "/workflow-runs/demo").to_string())];
-        let (responses, function) = function_that_answered(&app, events, &variables).await;
+        let (responses, function) = function_that_handled(&app, events, &variables).await;
         assert_eq!(responses[0]["statusCode"], 201, "{responses:?}");
         let threads = fs::read_dir(format!("/proc/{}/task", function.process.id())).unwrap().count();
         assert_eq!(threads > 1, is_concurrent, "{limit:?}: {threads} threads");
@@ -198,7 +198,7 @@ async fn the_optional_variables_take_effect() {
     for (variables, status, run_status) in
         [(&set[..], 200, "TIMED_OUT"), (&set[..1], 200, "RUNNING"), (&unset, 403, ""), (&[], 403, "")]
     {
-        let (responses, _) = answer_events(&app, vec![read()], variables).await;
+        let (responses, _) = handle_events(&app, vec![read()], variables).await;
         assert_eq!(responses[0]["statusCode"], status, "{variables:?}: {responses:?}");
         let body: Value = serde_json::from_str(responses[0]["body"].as_str().unwrap()).unwrap();
         assert_eq!(body["status"].as_str().unwrap_or_default(), run_status, "{variables:?}: {body}");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::lambda::{answer_events, event, requests};
+use crate::lambda::{event, handle_events, requests};
 use crate::support::{Fault, TOKEN, TestApp, body, events};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";
@@ -38,7 +38,7 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         ("a/b", &request, 404, "unknown_operation"),
     ];
     let events = cases.iter().enumerate().map(|(number, (definition, body, ..))| event(number, definition, body));
-    let (_, log) = answer_events(&app, events.collect(), &[]).await;
+    let (_, log) = handle_events(&app, events.collect(), &[]).await;
     assert_no_secret(&log);
     let lines = requests(&log);
     assert_eq!(lines.len(), cases.len(), "{log}");
@@ -111,7 +111,7 @@ async fn the_line_of_each_operation_says_what_it_came_to_and_no_level_repeats_a_
         let events = life.iter().map(|(_, method, path, body, ..)| {
             events::rest(LOCAL_ACCOUNT, method, path, &if body.is_null() { String::new() } else { body.to_string() })
         });
-        let (_, log) = answer_events(&app, events.collect(), &[("RUST_LOG", level)]).await;
+        let (_, log) = handle_events(&app, events.collect(), &[("RUST_LOG", level)]).await;
         assert_no_secret(&log);
         let lines = requests(&log);
         assert_eq!(lines.len(), life.len(), "{log}");
@@ -132,7 +132,7 @@ async fn the_duration_is_in_milliseconds() {
     app.fail("PutItem", 1, Fault::Hang);
     let began = Instant::now();
     let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}).to_string();
-    let (_, log) = answer_events(&app, vec![event(0, "demo", &body)], &[]).await;
+    let (_, log) = handle_events(&app, vec![event(0, "demo", &body)], &[]).await;
     let at_most = began.elapsed().as_secs_f64() * 1e3;
     let [line] = requests(&log).try_into().unwrap();
     let duration = line["duration_ms"].as_f64().unwrap();
@@ -144,7 +144,7 @@ async fn a_request_that_nobody_has_signed_is_denied_and_its_line_names_the_missi
     let app = TestApp::start().await;
     let mut event = event(0, "demo", &body(TOKEN, LOG_GROUP).to_string());
     event["requestContext"]["identity"]["accountId"] = Value::Null;
-    let (responses, log) = answer_events(&app, vec![event], &[]).await;
+    let (responses, log) = handle_events(&app, vec![event], &[]).await;
     assert_eq!(responses[0]["statusCode"], 403);
     // The caller is not told why.
     assert!(!responses[0].to_string().contains("authorization"), "{}", responses[0]);
@@ -166,7 +166,7 @@ async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
         let app = TestApp::start().await;
         app.fail(operation, 100, Fault::Error(status, code));
         let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
-        let (_, log) = answer_events(&app, events, &[]).await;
+        let (_, log) = handle_events(&app, events, &[]).await;
         assert_no_secret(&log);
         let lines = requests(&log);
         let [line] = lines.as_slice() else { panic!("{log}") };
@@ -181,7 +181,7 @@ async fn a_retention_that_could_not_be_set_is_a_warning_with_its_cause_and_fails
     let app = TestApp::start().await;
     app.fail("PutRetentionPolicy", 100, Fault::Error(400, "AccessDeniedException"));
     let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
-    let (responses, log) = answer_events(&app, events, &[("RUN_LOG_RETENTION_DAYS", "30")]).await;
+    let (responses, log) = handle_events(&app, events, &[("RUN_LOG_RETENTION_DAYS", "30")]).await;
     assert_eq!(responses[0]["statusCode"], 201);
     assert_no_secret(&log);
     let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -196,7 +196,7 @@ async fn no_level_makes_the_log_repeat_a_secret() {
     let app = TestApp::start().await;
     let request = body(TOKEN, LOG_GROUP).to_string();
     let events = vec![event(0, "demo", &request), event(1, "demo", &request)];
-    let (_, log) = answer_events(&app, events, &[("RUST_LOG", "trace")]).await;
+    let (_, log) = handle_events(&app, events, &[("RUST_LOG", "trace")]).await;
     assert_eq!(requests(&log).len(), 2);
     assert!(log.contains("DEBUG"));
     assert_no_secret(&log);
@@ -233,7 +233,7 @@ async fn the_line_of_a_request_is_its_metrics() {
     let first = body(TOKEN, LOG_GROUP).to_string();
     let warm = body(&TOKEN.replace('0', "1"), LOG_GROUP).to_string();
     let events = vec![event(0, "demo", &first), event(1, "demo", &warm), event(2, "a/b", &warm)];
-    let (_, log) = answer_events(&app, events, &[]).await;
+    let (_, log) = handle_events(&app, events, &[]).await;
     let lines = requests(&log);
     let [cold, warm, unknown] = lines.as_slice() else { panic!("{log}") };
 
@@ -258,7 +258,7 @@ async fn throttled_calls_count_although_the_request_fails() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
-    let (_, log) = answer_events(&app, events, &[]).await;
+    let (_, log) = handle_events(&app, events, &[]).await;
     let calls = app.calls().iter().filter(|call| *call == "CreateLogGroup").count();
     assert!(calls > 1);
     assert_eq!(requests(&log)[0]["create_log_group_throttles"], calls);
@@ -269,7 +269,7 @@ async fn no_filter_hides_a_request() {
     for filter in ["off", "error", "", "workflow_runs=loud"] {
         let app = TestApp::start().await;
         let events = vec![event(0, "demo", &body(TOKEN, LOG_GROUP).to_string())];
-        let (_, log) = answer_events(&app, events, &[("RUST_LOG", filter)]).await;
+        let (_, log) = handle_events(&app, events, &[("RUST_LOG", filter)]).await;
         assert_eq!(requests(&log).len(), 1, "{log}");
         assert_eq!(log.contains("RUST_LOG is not valid"), filter.ends_with("loud"), "{log}");
     }
@@ -284,7 +284,7 @@ async fn the_line_of_a_create_is_less_than_a_kilobyte() {
     for event in &mut events {
         event["requestContext"]["requestId"] = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".into();
     }
-    let (_, log) = answer_events(&app, events, &[]).await;
+    let (_, log) = handle_events(&app, events, &[]).await;
     let warm = log.lines().last().unwrap();
     assert!((700..1_000).contains(&warm.len()), "{}: {warm}", warm.len());
 }

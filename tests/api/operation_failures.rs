@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::{self, DEFINITIONS, definition, run, runs};
 use crate::support::table::text;
-use crate::support::{Answer, Fault, TOKEN, TestApp};
+use crate::support::{ApiResponse, Fault, TOKEN, TestApp};
 
 /// A request of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -66,21 +66,21 @@ impl Case {
         let app = TestApp::start().await;
         let id = app.start_run("demo").await;
         let is_cold = matches!(self, GetRun(false) | ListRuns(false) | UpdateRun(false) | DeleteRun(false));
-        let app = if is_cold { app.other_environment(LOCAL_ACCOUNT).await } else { app };
+        let app = if is_cold { app.other_process(LOCAL_ACCOUNT).await } else { app };
         app.calls();
         (app, id)
     }
 
-    async fn send(self, app: &TestApp, id: &str) -> Answer {
+    async fn send(self, app: &TestApp, id: &str) -> ApiResponse {
         let (method, path, body, _) = self.request(id);
         app.call(LOCAL_ACCOUNT, method, &path, body).await
     }
 }
 
-fn assert_internal(answer: &Answer) {
-    answer.assert_error(500, "InternalServerException", json!({}));
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(answer.body["message"], "The service encountered an internal error. Try again later.");
+fn assert_internal(response: &ApiResponse) {
+    response.assert_error(500, "InternalServerException", json!({}));
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.body["message"], "The service encountered an internal error. Try again later.");
 }
 
 /// Failures of a call with the status that they are answered with, and the attempts that the call gets.
@@ -103,14 +103,14 @@ async fn every_failure_of_a_call_is_answered_as_it_is_documented_after_its_attem
         let before = app.items("run/").await;
         for (fault, status, attempts) in FAILURES {
             app.fail(operation, 100, fault);
-            let answer = case.send(&app, &id).await;
+            let response = case.send(&app, &id).await;
             match status {
                 429 => {
-                    answer.assert_error(429, "ThrottlingException", json!({"serviceCode": "dynamodb"}));
-                    assert_eq!(answer.header("retry-after"), Some("1"));
+                    response.assert_error(429, "ThrottlingException", json!({"serviceCode": "dynamodb"}));
+                    assert_eq!(response.header("retry-after"), Some("1"));
                 }
-                403 => answer.assert_error(403, "AccessDeniedException", json!({})),
-                _ => assert_internal(&answer),
+                403 => response.assert_error(403, "AccessDeniedException", json!({})),
+                _ => assert_internal(&response),
             }
             let tried = app.calls().iter().filter(|call| *call == operation).count();
             // A listing of runs makes four queries at once, and gives up with the first that fails.
@@ -141,8 +141,8 @@ async fn two_failures_that_pass_are_retried() {
 async fn keys_that_were_left_unprocessed_are_asked_for_again_and_throttle_a_read_in_the_end() {
     let (app, id) = GetRun(false).start().await;
     app.fail("BatchGetItem", 100, Fault::Unprocessed);
-    let answer = GetRun(false).send(&app, &id).await;
-    answer.assert_error(429, "ThrottlingException", json!({"serviceCode": "dynamodb"}));
+    let response = GetRun(false).send(&app, &id).await;
+    response.assert_error(429, "ThrottlingException", json!({"serviceCode": "dynamodb"}));
     app.heal();
     app.fail("BatchGetItem", 2, Fault::Unprocessed);
     assert_eq!(GetRun(false).send(&app, &id).await.status, 200);
@@ -169,7 +169,7 @@ async fn a_hung_connection_is_answered_before_lambda_ends_the_invocation() {
         let event = events::rest(LOCAL_ACCOUNT, method, &path, &body.to_string()).to_string();
         let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
         let response = invocation.await.unwrap();
-        assert_internal(&Answer::of_proxy_response(&response));
+        assert_internal(&ApiResponse::of_proxy_response(&response));
     }))
     .await;
 }

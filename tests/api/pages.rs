@@ -30,12 +30,12 @@ fn runs_of(definition: &str) -> Listing {
 impl Listing {
     /// A page: its ids, and where it goes on.
     async fn page(&self, app: &TestApp, order: &str, query: &str) -> (Vec<String>, Option<String>) {
-        let answer =
+        let response =
             app.call(LOCAL_ACCOUNT, "POST", &format!("{}?{query}", self.path), json!({"sortOrder": order})).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(response.status, 200, "{response:?}");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let summaries = answer.body[self.summaries].as_array().unwrap();
-        let token = answer.body.get("nextToken").map(text);
+        let summaries = response.body[self.summaries].as_array().unwrap();
+        let token = response.body.get("nextToken").map(text);
         (summaries.iter().map(|summary| text(&summary[self.id])).collect(), token)
     }
 
@@ -136,9 +136,9 @@ async fn the_largest_page_of_runs_is_less_than_60_kilobytes() {
     for id in &ids {
         assert_eq!(app.end_run(&name, id, "SUCCEEDED").await.status, 200);
     }
-    let answer = app.call(LOCAL_ACCOUNT, "POST", &runs(&name), json!({})).await;
-    assert_eq!(answer.body["workflowRunSummaries"].as_array().unwrap().len(), 100);
-    let size = answer.body.to_string().len();
+    let response = app.call(LOCAL_ACCOUNT, "POST", &runs(&name), json!({})).await;
+    assert_eq!(response.body["workflowRunSummaries"].as_array().unwrap().len(), 100);
+    let size = response.body.to_string().len();
     assert!((25_000..60_000).contains(&size), "{size} bytes");
 }
 
@@ -240,8 +240,8 @@ async fn a_token_that_the_listing_has_not_given_out_is_refused() {
             encode(&format!("{}/{id}", at.replace('Z', ""))),
             BASE64_URL_SAFE_NO_PAD.encode(b"\xff/\xff"),
         ] {
-            let answer = app.send("POST", &format!("{}?nextToken={foreign}", listing.path), "").await;
-            answer.assert_invalid(&["nextToken"]);
+            let response = app.send("POST", &format!("{}?nextToken={foreign}", listing.path), "").await;
+            response.assert_invalid(&["nextToken"]);
         }
     }
     // A token of the other listing. (The other way round it is just a place in time: a run's id is a valid name too.)
@@ -270,11 +270,11 @@ async fn a_page_has_1_to_100_results() {
             ("ten", false),
             ("99999999999999999999", false),
         ] {
-            let answer = app.send("POST", &format!("{path}?maxResults={value}"), "").await;
+            let response = app.send("POST", &format!("{path}?maxResults={value}"), "").await;
             if is_right {
-                assert_eq!(answer.status, 200, "{value}: {answer:?}");
+                assert_eq!(response.status, 200, "{value}: {response:?}");
             } else {
-                answer.assert_invalid(&["maxResults"]);
+                response.assert_invalid(&["maxResults"]);
             }
         }
         for wrong in ["\"ascending\"", "\"\"", "1", "[]", "{}", "true"] {

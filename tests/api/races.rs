@@ -14,21 +14,21 @@ use crate::support::{TOKEN, TestApp, events};
 /// How often each race is run: who wins is chance.
 const ROUNDS: usize = 8;
 
-/// Sends requests at once, to three environments, each of which gets every kind of them. Statuses, bodies and whether it
+/// Sends requests at once, to three processes, each of which gets every kind of them. Statuses, bodies and whether it
 /// was a replay, in the order of the requests.
 async fn race(app: &TestApp, requests: &[Request]) -> Vec<(u16, Value, bool)> {
-    let mut environments = Vec::new();
+    let mut processes = Vec::new();
     for _ in 0..3 {
-        environments.push(Arc::new(app.other_environment(LOCAL_ACCOUNT).await));
+        processes.push(Arc::new(app.other_process(LOCAL_ACCOUNT).await));
     }
     let mut racing = JoinSet::new();
     for (at, request) in requests.iter().enumerate() {
-        let (environment, request) = (Arc::clone(&environments[at / 3 % 3]), request.clone());
-        racing.spawn(async move { (at, send(&environment, &request).await) });
+        let (process, request) = (Arc::clone(&processes[at / 3 % 3]), request.clone());
+        racing.spawn(async move { (at, send(&process, &request).await) });
     }
-    let mut answers = racing.join_all().await;
-    answers.sort_by_key(|(at, _)| *at);
-    answers.into_iter().map(|(_, answer)| answer).collect()
+    let mut responses = racing.join_all().await;
+    responses.sort_by_key(|(at, _)| *at);
+    responses.into_iter().map(|(_, response)| response).collect()
 }
 
 async fn send(app: &TestApp, request: &Request) -> (u16, Value, bool) {
@@ -60,11 +60,11 @@ async fn of_18_parallel_ends_of_one_run_one_status_wins_and_every_200_tells_the_
         let id = start(&app, &format!("{TOKEN}-{round}")).await;
         let end = |status| Request::UpdateRun { name: "demo", id: id.clone(), status };
         let ends: Vec<_> = ["SUCCEEDED", "FAILED", "TIMED_OUT"].into_iter().cycle().take(18).map(end).collect();
-        let answers = race(&app, &ends).await;
-        let won = ends.iter().zip(&answers).filter(|(_, (status, ..))| *status == 200).map(|(end, _)| end);
+        let responses = race(&app, &ends).await;
+        let won = ends.iter().zip(&responses).filter(|(_, (status, ..))| *status == 200).map(|(end, _)| end);
         let won: Vec<_> = won.collect();
-        assert!(won.len() == 6 && won.iter().all(|end| *end == won[0]), "{answers:?}");
-        assert!(answers.iter().all(|(status, ..)| matches!(status, 200 | 409)), "{answers:?}");
+        assert!(won.len() == 6 && won.iter().all(|end| *end == won[0]), "{responses:?}");
+        assert!(responses.iter().all(|(status, ..)| matches!(status, 200 | 409)), "{responses:?}");
         let (_, run, _) = send(&app, &Request::GetRun { name: "demo", id: id.clone() }).await;
         assert_eq!(
             *won[0],
@@ -109,9 +109,9 @@ async fn runs_that_start_while_their_definition_is_deleted_are_deleted_by_the_sa
         let deletion = Request::DeleteDefinition { name: "demo" };
         let requests = (0..18).map(|at| if at == 7 { deletion.clone() } else { create_run(&token(at)) });
         let requests: Vec<_> = requests.collect();
-        let answers = race(&app, &requests).await;
+        let responses = race(&app, &requests).await;
         let mut started = BTreeSet::new();
-        for (request, (status, body, _)) in requests.iter().zip(answers) {
+        for (request, (status, body, _)) in requests.iter().zip(responses) {
             match (request, status) {
                 (Request::DeleteDefinition { .. }, 202) | (_, 409) => {}
                 (Request::CreateRun { .. }, 201) => {
@@ -141,12 +141,12 @@ async fn of_16_parallel_creates_of_one_definition_name_one_token_wins() {
             description: None,
         };
         let requests: Vec<_> = (0..16).map(create).collect();
-        let answers = race(&app, &requests).await;
-        let won: Vec<_> = requests.iter().zip(&answers).filter(|(_, (status, ..))| *status == 201).collect();
-        assert!(won.iter().all(|(request, _)| request == &won[0].0), "{answers:?}");
-        assert_eq!(won.len(), 16 / tokens, "{answers:?}");
-        assert_eq!(won.iter().filter(|(_, (_, _, is_replay))| !is_replay).count(), 1, "{answers:?}");
-        assert!(answers.iter().all(|(status, ..)| matches!(status, 201 | 409)), "{answers:?}");
+        let responses = race(&app, &requests).await;
+        let won: Vec<_> = requests.iter().zip(&responses).filter(|(_, (status, ..))| *status == 201).collect();
+        assert!(won.iter().all(|(request, _)| request == &won[0].0), "{responses:?}");
+        assert_eq!(won.len(), 16 / tokens, "{responses:?}");
+        assert_eq!(won.iter().filter(|(_, (_, _, is_replay))| !is_replay).count(), 1, "{responses:?}");
+        assert!(responses.iter().all(|(status, ..)| matches!(status, 201 | 409)), "{responses:?}");
         assert_eq!(app.items(&format!("definition/{LOCAL_ACCOUNT}/{name}")).await.len(), 1);
     }
 }

@@ -24,8 +24,8 @@ async fn start_run(app: &TestApp, log_group_name: &str) -> Vec<String> {
     app.calls();
     let info = json!({"compatibilityVersion": 1});
     let body = json!({"modelId": "m", "clientInfo": info, "logGroupName": log_group_name});
-    let answer = app.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
+    let response = app.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body).await;
+    assert_eq!(response.status, 201, "{response:?}");
     let mut calls = app.calls();
     calls.retain(|call| matches!(call.as_str(), "CreateLogGroup" | "PutRetentionPolicy"));
     calls
@@ -45,7 +45,7 @@ async fn a_new_log_group_gets_the_retention_once() {
     assert_eq!(app.items("log-group/").await.len(), 1);
     // Whoever knows the log group, or finds its item, makes no call.
     assert_eq!(start_run(&app, LOG_GROUP).await, Vec::<String>::new());
-    assert_eq!(start_run(&app.other_environment(LOCAL_ACCOUNT).await, LOG_GROUP).await, Vec::<String>::new());
+    assert_eq!(start_run(&app.other_process(LOCAL_ACCOUNT).await, LOG_GROUP).await, Vec::<String>::new());
     assert_eq!(start_run(&app, "/workflow-runs/other").await, ["CreateLogGroup", "PutRetentionPolicy"]);
 }
 
@@ -96,7 +96,7 @@ async fn a_retention_that_cannot_be_set_fails_no_run_and_is_tried_again_after_a_
         app.heal();
 
         // A minute is 45 to 75 seconds here. The other process has got to know the log group from the table.
-        let other = app.other_environment(LOCAL_ACCOUNT).await;
+        let other = app.other_process(LOCAL_ACCOUNT).await;
         for process in [&other, &app] {
             assert_eq!(start_run(process, LOG_GROUP).await, Vec::<String>::new());
         }

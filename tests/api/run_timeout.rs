@@ -21,8 +21,8 @@ fn one_hour(config: Config) -> Config {
 /// An API whose runs time out after an hour, and one that was started then with [`TOKEN`].
 async fn started(clock: &Clock) -> (TestApp, String) {
     let app = TestApp::start_with(clock.sources(), one_hour).await;
-    let answer = app.put(body(TOKEN, "/a").to_string()).await;
-    let id = answer.body["workflowRunId"].as_str().unwrap().to_owned();
+    let response = app.put(body(TOKEN, "/a").to_string()).await;
+    let id = response.body["workflowRunId"].as_str().unwrap().to_owned();
     (app, id)
 }
 
@@ -45,7 +45,7 @@ async fn a_run_is_timed_out_exactly_when_its_time_is_over_and_nothing_is_stored(
     clock.advance(SignedDuration::from_hours(1) - SignedDuration::from_millis(1));
     assert_reads(&app, &id, "RUNNING", None).await;
     clock.advance(SignedDuration::from_millis(1));
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         assert_reads(app, &id, "TIMED_OUT", Some(END)).await;
     }
     clock.advance(SignedDuration::from_hours(24 * 365));
@@ -60,7 +60,7 @@ async fn until_its_time_is_over_a_run_can_be_ended_and_no_longer() {
         let (app, id) = started(&clock).await;
         clock.advance(SignedDuration::from_hours(1));
         let before = app.run_item(&id).await;
-        for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+        for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
             app.end_run("demo", &id, status).await.assert_conflict("workflow-run", &id);
         }
         assert_eq!(app.run_item(&id).await, before);

@@ -7,13 +7,13 @@ use crate::support::TestApp;
 #[tokio::test]
 async fn null_is_the_same_as_absent() {
     let app = TestApp::start().await;
-    let answer = app.put(r#"{"clientInfo": null, "modelId": null, "clientToken": null, "logGroupName": null}"#).await;
-    assert_eq!(answer.failed_fields(), ["clientInfo", "modelId"]);
+    let response = app.put(r#"{"clientInfo": null, "modelId": null, "clientToken": null, "logGroupName": null}"#).await;
+    assert_eq!(response.failed_fields(), ["clientInfo", "modelId"]);
     let info = r#"{"compatibilityVersion": 1, "sdkVersion": null}"#;
-    let answer = app
+    let response = app
         .put(format!(r#"{{"clientInfo": {info}, "modelId": "m", "clientToken": null, "logGroupName": null}}"#))
         .await;
-    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(response.status, 201, "{response:?}");
 }
 
 #[tokio::test]
@@ -24,17 +24,22 @@ async fn members_of_the_wrong_type_fail_by_name() {
             r#"{{"modelId": {wrong}, "clientToken": {wrong}, "logGroupName": {wrong},
                 "clientInfo": {{"compatibilityVersion": 1, "sdkVersion": {wrong}}}}}"#
         );
-        let answer = app.put(bad).await;
-        assert_eq!(answer.status, 400, "{wrong}");
-        assert_eq!(answer.failed_fields(), ["clientInfo.sdkVersion", "clientToken", "logGroupName", "modelId"]);
+        let response = app.put(bad).await;
+        assert_eq!(response.status, 400, "{wrong}");
+        assert_eq!(response.failed_fields(), ["clientInfo.sdkVersion", "clientToken", "logGroupName", "modelId"]);
     }
     for wrong in ["1", r#""x""#, "[]", "[1, null]", "false"] {
-        let answer = app.put(format!(r#"{{"modelId": "m", "clientInfo": {wrong}}}"#)).await;
-        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo"]), "{wrong}");
+        let response = app.put(format!(r#"{{"modelId": "m", "clientInfo": {wrong}}}"#)).await;
+        assert_eq!((response.status, response.failed_fields()), (400, vec!["clientInfo"]), "{wrong}");
     }
     for wrong in ["1.0", "1e2", r#""1""#, "2147483648", "-2147483649", "[1]", "true", "{}"] {
-        let answer = app.put(format!(r#"{{"modelId": "m", "clientInfo": {{"compatibilityVersion": {wrong}}}}}"#)).await;
-        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo.compatibilityVersion"]), "{wrong}");
+        let response =
+            app.put(format!(r#"{{"modelId": "m", "clientInfo": {{"compatibilityVersion": {wrong}}}}}"#)).await;
+        assert_eq!(
+            (response.status, response.failed_fields()),
+            (400, vec!["clientInfo.compatibilityVersion"]),
+            "{wrong}"
+        );
     }
     app.assert_nothing_left_behind().await;
 }
@@ -64,20 +69,20 @@ async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
         ("{\"modelId\": \"a\nb\"}", "line 1 column 14"),
         (" ", "not a JSON object"),
     ] {
-        let answer = app.put(bad).await;
-        let fields = answer.body["fieldList"].clone();
+        let response = app.put(bad).await;
+        let fields = response.body["fieldList"].clone();
         assert_eq!(fields, json!([]), "{bad}");
-        answer.assert_error(
+        response.assert_error(
             400,
             "ValidationException",
             json!({"reason": "FieldValidationFailed", "fieldList": fields}),
         );
-        let message = answer.body["message"].as_str().unwrap();
+        let message = response.body["message"].as_str().unwrap();
         assert!(message.contains(place), "{bad}: {message}");
         assert!(!message.contains("secret"));
     }
-    let answer = app.send("PUT", "/workflow-definitions/a.b/workflow-runs", "{").await;
-    assert_eq!(answer.failed_fields(), ["workflowDefinitionName"]);
+    let response = app.send("PUT", "/workflow-definitions/a.b/workflow-runs", "{").await;
+    assert_eq!(response.failed_fields(), ["workflowDefinitionName"]);
     app.assert_nothing_left_behind().await;
 }
 
@@ -85,8 +90,8 @@ async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
 async fn members_that_stand_twice_are_refused() {
     let app = TestApp::start().await;
     let twice = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1, "compatibilityVersion": 2}}"#;
-    let answer = app.put(twice).await;
-    assert_eq!((answer.status, answer.failed_fields()), (400, vec!["clientInfo"]));
+    let response = app.put(twice).await;
+    assert_eq!((response.status, response.failed_fields()), (400, vec!["clientInfo"]));
     let escaped = r#"{"modelId": "m", "\u006dodelId": "n", "clientInfo": {"compatibilityVersion": 1}}"#;
     assert_eq!(app.put(escaped).await.status, 400);
 }
@@ -97,8 +102,8 @@ async fn unknown_members_are_ignored_whatever_they_hold() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     for unknown in [r#""\ud800""#, "1e999", &deep, r#"{"a": 1, "a": 2}"#, &format!("\"{}\"", "x".repeat(1_000_000))] {
         let info = format!(r#"{{"compatibilityVersion": 1, "unknown": {unknown}}}"#);
-        let answer = app.put(format!(r#"{{"unknown": {unknown}, "modelId": "m", "clientInfo": {info}}}"#)).await;
-        assert_eq!(answer.status, 201, "{}", &unknown[..unknown.len().min(20)]);
+        let response = app.put(format!(r#"{{"unknown": {unknown}, "modelId": "m", "clientInfo": {info}}}"#)).await;
+        assert_eq!(response.status, 201, "{}", &unknown[..unknown.len().min(20)]);
     }
 }
 
@@ -123,9 +128,9 @@ async fn hostile_bodies_are_refused_and_leave_nothing_behind() {
     ];
     for bad in bodies {
         let start = String::from_utf8_lossy(&bad[..bad.len().min(40)]).into_owned();
-        let answer = app.put(bad).await;
-        assert_eq!(answer.status, 400, "{start}: {answer:?}");
-        assert_eq!(answer.header("x-amzn-errortype"), Some("ValidationException"), "{start}");
+        let response = app.put(bad).await;
+        assert_eq!(response.status, 400, "{start}: {response:?}");
+        assert_eq!(response.header("x-amzn-errortype"), Some("ValidationException"), "{start}");
     }
     app.assert_nothing_left_behind().await;
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use workflow_runs::{Config, Sources};
 
 use crate::support::events::{self, runs};
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 
 /// The event of a create without a token.
 fn create(make: fn(&str, &str, &str, &str) -> Value) -> Value {
@@ -59,8 +59,8 @@ fn unsigned() -> Vec<Value> {
 async fn a_request_that_nobody_has_signed_is_refused_and_leaves_nothing_behind() {
     let app = TestApp::start().await;
     for event in unsigned() {
-        let answer = Answer::of_proxy_response(&app.invoke(&event).await);
-        answer.assert_error(403, "AccessDeniedException", json!({}));
+        let response = ApiResponse::of_proxy_response(&app.invoke(&event).await);
+        response.assert_error(403, "AccessDeniedException", json!({}));
     }
     assert_eq!(app.calls(), Vec::<String>::new());
     app.assert_nothing_left_behind().await;

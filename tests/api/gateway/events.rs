@@ -254,7 +254,7 @@ async fn an_http_api_gets_the_same_answers_as_a_rest_api() {
         let started = app.invoke(&make(LOCAL_ACCOUNT, "PUT", &runs("demo"), &run)).await;
         let id = body(&started)["workflowRunId"].as_str().unwrap().to_owned();
         let (definition, path) = (events::definition("demo"), events::run("demo", &id));
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for (method, path, text) in [
             ("PUT", events::DEFINITIONS, r#"{"name": "flow", "description": "d"}"#),
             ("GET", &definition, ""),
@@ -274,12 +274,12 @@ async fn an_http_api_gets_the_same_answers_as_a_rest_api() {
             let response = app.invoke(&make(LOCAL_ACCOUNT, method, path, text)).await;
             let text = response["body"].as_str().unwrap().replace(&region, "region");
             let replayed = header(&response, "idempotent-replayed").map(str::to_owned);
-            answers.push((response["statusCode"].as_u64().unwrap(), text, replayed));
+            responses.push((response["statusCode"].as_u64().unwrap(), text, replayed));
         }
-        answers
+        responses
     };
-    let answers = of_both(events::rest).await;
-    assert_eq!(of_both(events::http).await, answers);
-    let statuses: Vec<_> = answers.iter().map(|(status, ..)| *status).collect();
+    let responses = of_both(events::rest).await;
+    assert_eq!(of_both(events::http).await, responses);
+    let statuses: Vec<_> = responses.iter().map(|(status, ..)| *status).collect();
     assert_eq!(statuses, [201, 200, 200, 201, 200, 200, 200, 409, 400, 202, 202, 404]);
 }

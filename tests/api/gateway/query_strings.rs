@@ -4,7 +4,7 @@ use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::support::events::{self, DEFINITIONS, runs};
-use crate::support::{Answer, TestApp};
+use crate::support::{ApiResponse, TestApp};
 
 /// The events of a listing of `demo`'s runs with these parameters, of a REST API and of an HTTP API.
 fn listings(parameters: &[(&str, &[&str])]) -> [Value; 2] {
@@ -19,21 +19,17 @@ fn listings(parameters: &[(&str, &[&str])]) -> [Value; 2] {
     [rest, http]
 }
 
-async fn answer(app: &TestApp, event: &Value) -> Answer {
-    Answer::of_proxy_response(&app.invoke(event).await)
-}
-
 /// How many runs are on the page, or which fields failed.
 async fn page(app: &TestApp, event: &Value) -> Result<usize, Vec<String>> {
-    let answer = answer(app, event).await;
-    if answer.status == 200 {
-        return Ok(answer.body["workflowRunSummaries"].as_array().unwrap().len());
+    let response = ApiResponse::of_proxy_response(&app.invoke(event).await);
+    if response.status == 200 {
+        return Ok(response.body["workflowRunSummaries"].as_array().unwrap().len());
     }
-    let failed = answer.failed_fields().into_iter().map(str::to_owned).collect();
-    answer.assert_error(
+    let failed = response.failed_fields().into_iter().map(str::to_owned).collect();
+    response.assert_error(
         400,
         "ValidationException",
-        json!({"reason": "FieldValidationFailed", "fieldList": answer.body["fieldList"]}),
+        json!({"reason": "FieldValidationFailed", "fieldList": response.body["fieldList"]}),
     );
     Err(failed)
 }
@@ -135,7 +131,7 @@ async fn a_query_string_does_not_matter_to_the_other_operations() {
         ("DELETE", events::run("demo", &id), Value::Null, 202),
         ("DELETE", format!("{DEFINITIONS}/demo"), Value::Null, 202),
     ] {
-        let answer = app.call(LOCAL_ACCOUNT, method, &format!("{path}{query}"), body).await;
-        assert_eq!(answer.status, status, "{method} {path}");
+        let response = app.call(LOCAL_ACCOUNT, method, &format!("{path}{query}"), body).await;
+        assert_eq!(response.status, status, "{method} {path}");
     }
 }

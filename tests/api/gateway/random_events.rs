@@ -230,7 +230,7 @@ prop_compose! {
     }
 }
 
-/// The documented answers but those to a failed AWS call: the status, and the error's name.
+/// The documented responses but those to a failed AWS call: the status, and the error's name.
 const DOCUMENTED: [(u16, &str); 8] = [
     (200, ""),
     (201, ""),
@@ -242,7 +242,7 @@ const DOCUMENTED: [(u16, &str); 8] = [
     (409, "ConflictException"),
 ];
 
-/// Whether an answer to a request for this operation is documented.
+/// Whether a response to a request for this operation is documented.
 fn is_documented(operation: &str, status: u16, error: &str) -> bool {
     // A member that says which operation it is may be absent.
     let is_of_any = matches!(error, "UnknownOperationException" | "AccessDeniedException");
@@ -274,7 +274,7 @@ fn every_event_that_a_gateway_can_send_gets_a_documented_answer() {
         if error_type.is_empty() {
             succeeded.borrow_mut().insert(operation);
         }
-        seen.borrow_mut().extend(DOCUMENTED.into_iter().find(|answer| *answer == (status, &error_type)));
+        seen.borrow_mut().extend(DOCUMENTED.into_iter().find(|response| *response == (status, &error_type)));
         prop_assert_eq!(header("content-type"), "application/json");
         prop_assert!(!header("x-amzn-requestid").is_empty());
         let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::DEFINITIONS;
 use crate::support::table::{attributes, text};
-use crate::support::{Answer, Clock, Fault, TOKEN, TestApp};
+use crate::support::{ApiResponse, Clock, Fault, TOKEN, TestApp};
 
 const OTHER_TOKEN: &str = "another-client-token-of-36-characters";
 
@@ -21,7 +21,7 @@ fn complete() -> Value {
     })
 }
 
-async fn create(app: &TestApp, body: &Value) -> Answer {
+async fn create(app: &TestApp, body: &Value) -> ApiResponse {
     app.send("PUT", DEFINITIONS, body.to_string()).await
 }
 
@@ -176,7 +176,7 @@ async fn the_same_request_again_is_a_replay_and_changes_nothing() {
     create(&app, &complete()).await;
     let before = app.items("").await;
     clock.advance_seconds(1);
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         let replay = create(app, &complete()).await;
         assert_eq!((replay.status, &replay.body), (201, &json!({"status": "ACTIVE"})));
         assert_eq!(replay.header("idempotent-replayed"), Some("true"));
@@ -226,8 +226,8 @@ async fn a_name_that_is_taken_conflicts_for_every_other_token() {
 async fn one_token_may_create_definitions_of_several_names() {
     let app = TestApp::start().await;
     for name in ["one", "two"] {
-        let answer = create(&app, &json!({"name": name, "clientToken": TOKEN})).await;
-        answer.assert_success(201, &json!({"status": "ACTIVE"}));
+        let response = create(&app, &json!({"name": name, "clientToken": TOKEN})).await;
+        response.assert_success(201, &json!({"status": "ACTIVE"}));
     }
     assert_eq!(app.items(&format!("definition/{LOCAL_ACCOUNT}/")).await.len(), 3);
 }
@@ -249,8 +249,8 @@ async fn a_put_whose_answer_was_lost_has_still_created_the_definition() {
     let app = TestApp::start().await;
     for (name, token) in [("one", json!(TOKEN)), ("two", json!(null))] {
         app.fail("PutItem", 1, Fault::Lost);
-        let answer = create(&app, &json!({"name": name, "clientToken": token})).await;
-        answer.assert_success(201, &json!({"status": "ACTIVE"}));
+        let response = create(&app, &json!({"name": name, "clientToken": token})).await;
+        response.assert_success(201, &json!({"status": "ACTIVE"}));
         assert_eq!(app.calls(), ["PutItem", "PutItem"]);
         assert_eq!(text(&app.definition_item(LOCAL_ACCOUNT, name).await, "name"), name);
     }

@@ -61,14 +61,14 @@ async fn a_log_group_that_exists_already_is_used() {
 #[tokio::test]
 async fn the_answer_is_201_with_status_and_id() {
     let app = TestApp::start().await;
-    let answer = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert!(answer.header("x-amzn-requestid").is_some());
-    assert_eq!(answer.header("x-amzn-errortype"), None);
-    assert_eq!(answer.header("idempotent-replayed"), None);
-    let id = answer.body["workflowRunId"].as_str().unwrap();
-    assert_eq!(answer.body, json!({"status": "RUNNING", "workflowRunId": id}));
+    let response = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
+    assert_eq!(response.status, 201);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert!(response.header("x-amzn-requestid").is_some());
+    assert_eq!(response.header("x-amzn-errortype"), None);
+    assert_eq!(response.header("idempotent-replayed"), None);
+    let id = response.body["workflowRunId"].as_str().unwrap();
+    assert_eq!(response.body, json!({"status": "RUNNING", "workflowRunId": id}));
     let documented = regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$").unwrap();
     assert!(documented.is_match(id), "{id}");
 }
@@ -78,8 +78,8 @@ async fn nothing_in_the_path_is_decoded() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "my-flow").await;
     for name in ["my%2Dflow", "de%20mo", "de%2Fmo", "demo%0A", "%FF", "..", "."] {
-        let answer = app.send("PUT", &runs(name), body(TOKEN, "a").to_string()).await;
-        assert_eq!((answer.status, answer.failed_fields()), (400, vec!["workflowDefinitionName"]), "{name}");
+        let response = app.send("PUT", &runs(name), body(TOKEN, "a").to_string()).await;
+        assert_eq!((response.status, response.failed_fields()), (400, vec!["workflowDefinitionName"]), "{name}");
     }
     app.assert_nothing_left_behind().await;
 }
@@ -98,8 +98,8 @@ async fn a_route_or_method_that_the_api_does_not_have_is_an_unknown_operation() 
         ("PUT", "/workflow-definitions/demo/sessions"),
         ("PUT", "/x/workflow-definitions/demo/workflow-runs"),
     ] {
-        let answer = app.send(method, path, body(TOKEN, "/a").to_string()).await;
-        answer.assert_error(404, "UnknownOperationException", json!({}));
+        let response = app.send(method, path, body(TOKEN, "/a").to_string()).await;
+        response.assert_error(404, "UnknownOperationException", json!({}));
     }
     app.assert_nothing_left_behind().await;
 }
@@ -110,9 +110,9 @@ async fn a_definition_that_does_not_exist_is_not_found() {
     let error = app.create("nope").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.meta().request_id().is_some());
     assert!(error.is_resource_not_found_exception(), "{error:?}");
-    let answer = app.send("PUT", &runs("nope"), body(TOKEN, "/a").to_string()).await;
+    let response = app.send("PUT", &runs("nope"), body(TOKEN, "/a").to_string()).await;
     let members = json!({"resourceId": "nope", "resourceType": "workflow-definition"});
-    answer.assert_error(404, "ResourceNotFoundException", members);
+    response.assert_error(404, "ResourceNotFoundException", members);
     app.assert_nothing_left_behind().await;
 }
 
@@ -122,9 +122,9 @@ async fn a_definition_that_is_not_active_conflicts() {
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     let error = app.create("demo").log_group_name("/a").send().await.unwrap_err().into_service_error();
     assert!(error.is_conflict_exception(), "{error:?}");
-    let answer = app.put(body(TOKEN, "/a").to_string()).await;
+    let response = app.put(body(TOKEN, "/a").to_string()).await;
     let members = json!({"resourceId": "demo", "resourceType": "workflow-definition"});
-    answer.assert_error(409, "ConflictException", members);
+    response.assert_error(409, "ConflictException", members);
     app.assert_nothing_left_behind().await;
 }
 
@@ -160,9 +160,9 @@ async fn every_field_that_fails_is_named_with_its_path() {
         "logGroupName": "aws/x",
         "modelId": "m".repeat(101),
     });
-    let answer = app.send("PUT", &runs("a.b"), bad.to_string()).await;
+    let response = app.send("PUT", &runs("a.b"), bad.to_string()).await;
     assert_eq!(
-        answer.failed_fields(),
+        response.failed_fields(),
         [
             "workflowDefinitionName",
             "clientInfo.compatibilityVersion",
@@ -172,10 +172,10 @@ async fn every_field_that_fails_is_named_with_its_path() {
             "modelId"
         ]
     );
-    answer.assert_error(
+    response.assert_error(
         400,
         "ValidationException",
-        json!({"reason": "FieldValidationFailed", "fieldList": answer.body["fieldList"]}),
+        json!({"reason": "FieldValidationFailed", "fieldList": response.body["fieldList"]}),
     );
 }
 
@@ -192,7 +192,7 @@ async fn the_requests_id_is_stored_unless_a_caller_has_chosen_one_that_is_too_lo
             event["requestContext"]["requestId"] = json!(chosen);
             let response = app.invoke(&event).await;
             assert_eq!(response["statusCode"], 201, "{response}");
-            // It is the answer's id in any case: the gateway's log has it.
+            // It is the response's id in any case: the gateway's log has it.
             assert_eq!(response["multiValueHeaders"]["x-amzn-requestid"], json!([chosen]));
             let created = app.items("").await.into_iter().find(|item| !before.contains(item)).unwrap();
             let stored = text(&created, "requestId");

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::support::events::{DEFINITIONS, definition, rest, run, runs};
 use crate::support::table::{attributes, number, text};
-use crate::support::{Answer, Clock, Fault, TestApp};
+use crate::support::{ApiResponse, Clock, Fault, TestApp};
 
-async fn delete(app: &TestApp) -> Answer {
+async fn delete(app: &TestApp) -> ApiResponse {
     app.send("DELETE", &definition("demo"), "").await
 }
 
@@ -127,8 +127,8 @@ async fn its_runs_are_deleted_with_it_whatever_their_number_and_status() {
     delete(&app).await.assert_success(202, &json!({"status": "DELETING"}));
     assert_eq!(app.calls().iter().filter(|call| *call == "PutItem").count(), 250);
     assert_all_deleted(&app, &ids).await;
-    let answer = app.send("GET", &definition("demo"), "").await;
-    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("DELETING")));
+    let response = app.send("GET", &definition("demo"), "").await;
+    assert_eq!((response.status, &response.body["status"]), (200, &json!("DELETING")));
     assert_eq!(app.send("POST", &runs("demo"), "").await.body, json!({"workflowRunSummaries": []}));
     clock.advance_seconds(120);
     app.send("GET", &definition("demo"), "").await.assert_no_definition("demo");
@@ -169,7 +169,7 @@ async fn a_sweep_ends_before_the_invocation_does_and_the_same_request_continues(
     let app = TestApp::start().await;
     let ids = app.start_runs("demo", 8).await;
     let event = rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
-    // All of this invocation's time is what a sweep leaves for the answer.
+    // All of this invocation's time is what a sweep leaves for the response.
     let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
     assert_eq!(invocation.await.unwrap()["statusCode"], 202);
     assert!(!app.definition_item(LOCAL_ACCOUNT, "demo").await.contains_key("goneAt"));

@@ -38,7 +38,7 @@ async fn the_same_request_again_succeeds_for_a_day_and_changes_nothing() {
     app.send("DELETE", &run("demo", &id), "").await;
     let tombstone = app.run_item(&id).await;
     clock.advance_seconds(DAY - 1);
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         app.send("DELETE", &run("demo", &id), "").await.assert_success(202, &json!({"status": "DELETING"}));
     }
     let request = app.client().delete_workflow_run().workflow_definition_name("demo").workflow_run_id(&id);
@@ -67,7 +67,7 @@ async fn what_does_not_exist_is_not_found_and_leaves_no_tombstone() {
     let (id, deleted) = (app.start_run("demo").await, app.start_run("demo").await);
     app.send("DELETE", &run("demo", &deleted), "").await;
     let before = app.items("").await;
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         app.send("DELETE", &run("nope", &id), "").await.assert_no_definition("nope");
         app.send("DELETE", &run("demo", UNKNOWN), "").await.assert_no_run(UNKNOWN);
         // Runs of another definition, deleted or not.
@@ -92,7 +92,7 @@ async fn a_client_token_starts_no_second_run_for_a_day_after_its_run_was_deleted
     clock.advance_seconds(DAY - 1);
     let mut changed = body(TOKEN, "/a");
     changed["modelId"] = "another".into();
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         for _ in 0..2 {
             // Cold, the read tells; warm, the put's condition.
             app.put(request.clone()).await.assert_conflict("workflow-run", &id);

@@ -50,14 +50,14 @@ async fn a_definition_that_is_being_deleted_is_there_until_it_is_gone() {
     let app = TestApp::start_at(&clock).await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     clock.advance_seconds(119);
-    let answer = app.send("GET", &definition("demo"), "").await;
+    let response = app.send("GET", &definition("demo"), "").await;
     let expected = json!({
         "name": "demo",
         "arn": app.definition_arn(LOCAL_ACCOUNT, "demo"),
         "createdAt": "2026-01-01T00:00:00.000Z",
         "status": "DELETING",
     });
-    answer.assert_success(200, &expected);
+    response.assert_success(200, &expected);
     clock.advance_seconds(1);
     app.send("GET", &definition("demo"), "").await.assert_no_definition("demo");
 }

@@ -47,8 +47,8 @@ async fn the_answer_is_200_and_leaves_out_what_the_run_does_not_have() {
     clock.advance_seconds(90);
     app.end_run("demo", &id, "SUCCEEDED").await;
     (expected["status"], expected["endedAt"]) = (json!("SUCCEEDED"), json!("2026-01-01T00:01:30.000Z"));
-    // As well in an environment that knows the definition as in one that does not.
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    // As well in a process that knows the definition as in one that does not.
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         app.send("GET", &run("demo", &id), "").await.assert_success(200, &expected);
     }
 }
@@ -58,7 +58,7 @@ async fn what_does_not_exist_is_not_found() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "other").await;
     let id = app.start_run("demo").await;
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         app.send("GET", &run("nope", &id), "").await.assert_no_definition("nope");
         app.send("GET", &run("demo", UNKNOWN), "").await.assert_no_run(UNKNOWN);
         // A run of another definition.
@@ -75,7 +75,7 @@ async fn a_deleted_run_is_not_found() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     assert_eq!(app.send("DELETE", &run("demo", &id), "").await.status, 202);
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         app.send("GET", &run("demo", &id), "").await.assert_no_run(&id);
     }
 }

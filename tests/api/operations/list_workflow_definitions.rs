@@ -30,12 +30,12 @@ async fn the_answer_is_200_with_a_summary_of_each_definition_the_newest_first() 
     };
     let mut summaries = vec![summary("flow", "2026-01-01T00:00:01.000Z"), summary("demo", "2026-01-01T00:00:00.000Z")];
     for body in ["", "{}", r#"{"sortOrder": null}"#, r#"{"sortOrder": "Descending", "unknown": [1]}"#] {
-        let answer = app.send("POST", DEFINITIONS, body).await;
-        answer.assert_success(200, &json!({"workflowDefinitionSummaries": summaries}));
+        let response = app.send("POST", DEFINITIONS, body).await;
+        response.assert_success(200, &json!({"workflowDefinitionSummaries": summaries}));
     }
     summaries.reverse();
-    let answer = app.send("POST", DEFINITIONS, r#"{"sortOrder": "Ascending"}"#).await;
-    answer.assert_success(200, &json!({"workflowDefinitionSummaries": summaries}));
+    let response = app.send("POST", DEFINITIONS, r#"{"sortOrder": "Ascending"}"#).await;
+    response.assert_success(200, &json!({"workflowDefinitionSummaries": summaries}));
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn the_real_client_reads_every_member_and_every_page() {
 #[tokio::test]
 async fn an_account_without_definitions_has_an_empty_list() {
     let app = TestApp::start().await;
-    let answer = app.call("111111111111", "POST", DEFINITIONS, json!({})).await;
-    answer.assert_success(200, &json!({"workflowDefinitionSummaries": []}));
+    let response = app.call("111111111111", "POST", DEFINITIONS, json!({})).await;
+    response.assert_success(200, &json!({"workflowDefinitionSummaries": []}));
 }
 
 #[tokio::test]

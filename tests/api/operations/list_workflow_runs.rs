@@ -31,11 +31,11 @@ async fn the_answer_is_200_with_a_summary_of_each_run_the_newest_first() {
         "endedAt": "2026-01-01T00:00:02.000Z",
     });
     for body in ["", "{}", r#"{"sortOrder": null}"#, r#"{"sortOrder": "Descending", "unknown": [1]}"#] {
-        let answer = app.send("POST", &runs("demo"), body).await;
-        answer.assert_success(200, &json!({"workflowRunSummaries": [running, failed]}));
+        let response = app.send("POST", &runs("demo"), body).await;
+        response.assert_success(200, &json!({"workflowRunSummaries": [running, failed]}));
     }
-    let answer = app.send("POST", &runs("demo"), r#"{"sortOrder": "Ascending"}"#).await;
-    answer.assert_success(200, &json!({"workflowRunSummaries": [failed, running]}));
+    let response = app.send("POST", &runs("demo"), r#"{"sortOrder": "Ascending"}"#).await;
+    response.assert_success(200, &json!({"workflowRunSummaries": [failed, running]}));
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_definition_that_does_not_exist_is_not_found() {
 async fn every_field_that_fails_is_named_and_no_call_is_made() {
     let app = TestApp::start().await;
     let path = format!("{}?maxResults=0&nextToken=x", runs("a.b"));
-    let answer = app.send("POST", &path, r#"{"sortOrder": "Sideways"}"#).await;
-    answer.assert_invalid(&["workflowDefinitionName", "maxResults", "nextToken", "sortOrder"]);
+    let response = app.send("POST", &path, r#"{"sortOrder": "Sideways"}"#).await;
+    response.assert_invalid(&["workflowDefinitionName", "maxResults", "nextToken", "sortOrder"]);
     assert_eq!(app.calls(), Vec::<String>::new());
 }

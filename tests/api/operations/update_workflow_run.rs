@@ -20,8 +20,8 @@ async fn the_answer_is_200_with_an_empty_object_and_the_item_has_the_end() {
         let id = app.start_run("demo").await;
         let mut expected = app.run_item(&id).await;
         clock.advance_seconds(1);
-        let answer = app.send("PUT", &run("demo", &id), json!({"status": status}).to_string()).await;
-        answer.assert_success(200, &json!({}));
+        let response = app.send("PUT", &run("demo", &id), json!({"status": status}).to_string()).await;
+        response.assert_success(200, &json!({}));
         for (attribute, value) in [("status", status), ("endedAt", &clock.text())] {
             expected.insert(attribute.into(), aws_sdk_dynamodb::types::AttributeValue::S(value.into()));
         }
@@ -53,18 +53,18 @@ async fn a_running_run_may_be_told_to_run() {
 async fn a_run_ends_once_and_the_same_request_again_changes_nothing() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
-    let other = app.other_environment(LOCAL_ACCOUNT).await;
+    let other = app.other_process(LOCAL_ACCOUNT).await;
     for end in ENDS {
         let id = app.start_run("demo").await;
         app.end_run("demo", &id, end).await;
         let before = app.run_item(&id).await;
         clock.advance_seconds(1);
         for (app, status) in [&app, &other].into_iter().flat_map(|app| ENDS.map(|status| (app, status))) {
-            let answer = app.end_run("demo", &id, status).await;
+            let response = app.end_run("demo", &id, status).await;
             if status == end {
-                answer.assert_success(200, &json!({}));
+                response.assert_success(200, &json!({}));
             } else {
-                answer.assert_conflict("workflow-run", &id);
+                response.assert_conflict("workflow-run", &id);
             }
         }
         app.end_run("demo", &id, "RUNNING").await.assert_conflict("workflow-run", &id);
@@ -99,10 +99,10 @@ async fn a_status_that_only_the_service_sets_is_an_invalid_status() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     let before = app.run_item(&id).await;
-    let answer = app.end_run("demo", &id, "DELETING").await;
-    assert_eq!(answer.failed_fields(), ["status"]);
-    let members = json!({"reason": "InvalidStatus", "fieldList": answer.body["fieldList"]});
-    answer.assert_error(400, "ValidationException", members);
+    let response = app.end_run("demo", &id, "DELETING").await;
+    assert_eq!(response.failed_fields(), ["status"]);
+    let members = json!({"reason": "InvalidStatus", "fieldList": response.body["fieldList"]});
+    response.assert_error(400, "ValidationException", members);
 
     let request = app.client().update_workflow_run().workflow_definition_name("demo").workflow_run_id(&id);
     let error = request.status(WorkflowRunStatus::Deleting).send().await.unwrap_err().into_service_error();
@@ -110,8 +110,8 @@ async fn a_status_that_only_the_service_sets_is_an_invalid_status() {
     assert_eq!(error.reason(), &ValidationExceptionReason::InvalidStatus);
 
     // With another field that fails, the fields are the reason.
-    let answer = app.send("PUT", &run("a.b", &id), r#"{"status": "DELETING"}"#).await;
-    answer.assert_invalid(&["workflowDefinitionName", "status"]);
+    let response = app.send("PUT", &run("a.b", &id), r#"{"status": "DELETING"}"#).await;
+    response.assert_invalid(&["workflowDefinitionName", "status"]);
     assert_eq!(app.run_item(&id).await, before);
 }
 
@@ -122,13 +122,13 @@ async fn every_field_that_fails_is_named_and_nothing_changes() {
     let before = app.run_item(&id).await;
     app.calls();
     for wrong in ["\"DONE\"", "\"succeeded\"", "\"\"", "1", "true", "[]", r#"["FAILED"]"#, "{}", "null"] {
-        let answer = app.send("PUT", &run("demo", &id), format!(r#"{{"status": {wrong}}}"#)).await;
-        answer.assert_invalid(&["status"]);
+        let response = app.send("PUT", &run("demo", &id), format!(r#"{{"status": {wrong}}}"#)).await;
+        response.assert_invalid(&["status"]);
     }
     for body in ["", "{}", r#"{"Status": "FAILED"}"#] {
         app.send("PUT", &run("demo", &id), body).await.assert_invalid(&["status"]);
-        let answer = app.send("PUT", &run("a.b", "x"), body).await;
-        answer.assert_invalid(&["workflowDefinitionName", "workflowRunId", "status"]);
+        let response = app.send("PUT", &run("a.b", "x"), body).await;
+        response.assert_invalid(&["workflowDefinitionName", "workflowRunId", "status"]);
     }
     for body in ["[]", "null", "\"FAILED\"", "{", r#"{"status": "FAILED", "status": "FAILED"}"#] {
         app.send("PUT", &run("demo", &id), body).await.assert_invalid(&[]);
@@ -148,7 +148,7 @@ async fn what_does_not_exist_is_not_found_and_is_not_made_by_the_update() {
     let (id, deleted) = (app.start_run("demo").await, app.start_run("demo").await);
     app.send("DELETE", &run("demo", &deleted), "").await;
     let before = app.items("").await;
-    for app in [&app, &app.other_environment(LOCAL_ACCOUNT).await] {
+    for app in [&app, &app.other_process(LOCAL_ACCOUNT).await] {
         // A tombstone is found by no status, not even by its own.
         for status in ["RUNNING", "SUCCEEDED", "TIMED_OUT"] {
             app.end_run("nope", &id, status).await.assert_no_definition("nope");

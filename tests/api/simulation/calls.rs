@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use crate::simulator::network::{Fault, Network};
-use crate::simulator::process::Environment;
+use crate::simulator::process::Process;
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
 
 const ACCOUNT: &str = "123456789012";
 
-/// An environment, and the calls that it makes.
+/// A process, and the calls that it makes.
 struct Watched {
-    environment: Environment,
+    process: Process,
     calls: Arc<Mutex<Vec<String>>>,
 }
 
 impl Watched {
-    /// Starts an environment on a network where this happens to the puts of log groups' items.
+    /// Starts a process on a network where this happens to the puts of log groups' items.
     fn start(services: &Arc<Services>, fault: Fault) -> Self {
         let is_it = |operation: &str, key: &str| operation == "PutItem" && key.starts_with("log-group/");
         Self::start_on(services, move |operation, key| if is_it(operation, key) { fault } else { Fault::None })
@@ -35,7 +35,7 @@ impl Watched {
             made.lock().unwrap().push(operation.to_owned());
             fault(operation, key)
         });
-        Self { environment: Environment::start(services, &network, TIMEOUT), calls }
+        Self { process: Process::start(services, &network, TIMEOUT), calls }
     }
 
     /// The status of a create, and the calls that it took, in alphabetical order.
@@ -45,10 +45,10 @@ impl Watched {
             "logGroupName": log_group_name,
             "modelId": "nova-act-latest",
         });
-        let (answer, _) = self.environment.create_run(ACCOUNT, definition, &body).await;
+        let (response, _) = self.process.create_run(ACCOUNT, definition, &body).await;
         let mut calls = std::mem::take(&mut *self.calls.lock().unwrap());
         calls.sort();
-        (answer.unwrap().status, calls)
+        (response.unwrap().status, calls)
     }
 }
 
@@ -90,7 +90,7 @@ fn size(value: &Value) -> usize {
 #[test]
 fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let environment = Watched::start(services, Fault::None).environment;
+        let process = Watched::start(services, Fault::None).process;
         let usual = json!({
             "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
             "clientToken": "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab",
@@ -105,10 +105,10 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
         });
         put_definition(services, ACCOUNT, &"d".repeat(40), "ACTIVE");
         for (definition, body, write_units) in [("demo", usual, 1), (&*"d".repeat(40), largest, 3)] {
-            let (answer, _) = environment.create_run(ACCOUNT, definition, &body).await;
-            let answer = answer.unwrap();
-            assert_eq!(answer.status, 201);
-            let run = answer.body["workflowRunId"].as_str().unwrap();
+            let (response, _) = process.create_run(ACCOUNT, definition, &body).await;
+            let response = response.unwrap();
+            assert_eq!(response.status, 201);
+            let run = response.body["workflowRunId"].as_str().unwrap();
             let item = services.item(&format!("run/{ACCOUNT}/{run}")).unwrap();
             let bytes: usize = item.as_object().unwrap().iter().map(|(name, value)| name.len() + size(value)).sum();
             assert_eq!(bytes.div_ceil(1_024), write_units, "{bytes}: {item}");
@@ -119,16 +119,16 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
 #[test]
 fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let environment = Watched::start(services, Fault::None);
-        assert_eq!(environment.create("demo", Some("a b")).await, (400, vec![]));
-        assert_eq!(environment.create("nope", Some("/a")).await, (404, vec!["BatchGetItem".to_owned()]));
+        let process = Watched::start(services, Fault::None);
+        assert_eq!(process.create("demo", Some("a b")).await, (400, vec![]));
+        assert_eq!(process.create("nope", Some("/a")).await, (404, vec!["BatchGetItem".to_owned()]));
     });
 }
 
 #[test]
 fn what_was_learnt_is_forgotten_in_time() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let environment = Watched::start(services, Fault::None);
+        let process = Watched::start(services, Fault::None);
         let start = Instant::now();
         for (seconds, calls) in [
             (0, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
@@ -141,7 +141,7 @@ fn what_was_learnt_is_forgotten_in_time() {
             (36 * 3_600, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
         ] {
             sleep_until(start + Duration::from_secs(seconds)).await;
-            assert_eq!(environment.create("demo", Some("/a")).await, created(&calls), "after {seconds} s");
+            assert_eq!(process.create("demo", Some("/a")).await, created(&calls), "after {seconds} s");
         }
     });
 }
@@ -151,13 +151,13 @@ fn the_minute_for_which_a_definition_is_known_begins_when_its_read_is_sent() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         let slow = Fault::Late(Duration::ZERO, Duration::from_millis(1_500));
         let is_read = |operation: &str| operation == "BatchGetItem";
-        let environment = Watched::start_on(services, move |call, _| if is_read(call) { slow } else { Fault::None });
+        let process = Watched::start_on(services, move |call, _| if is_read(call) { slow } else { Fault::None });
         let start = Instant::now();
         for (after, calls) in
             [(0, &["BatchGetItem", "PutItem"][..]), (59_500, &["PutItem"]), (60_500, &["BatchGetItem", "PutItem"])]
         {
             sleep_until(start + Duration::from_millis(after)).await;
-            assert_eq!(environment.create("demo", None).await, created(calls), "after {after} ms");
+            assert_eq!(process.create("demo", None).await, created(calls), "after {after} ms");
         }
     });
 }
@@ -181,11 +181,11 @@ fn a_log_group_is_remembered_for_about_a_day() {
 #[test]
 fn an_item_that_has_expired_counts_as_absent() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let environment = Watched::start(services, Fault::None);
+        let process = Watched::start(services, Fault::None);
         let now = services.now();
         let expired = json!({"pk": {"S": "log-group//a"}, "expiresAt": {"N": now.as_second().to_string()}});
         services.put(&expired);
-        environment.create("demo", Some("/a")).await;
+        process.create("demo", Some("/a")).await;
         assert!(services.log_groups().contains("/a"));
         assert!(expires_at(&services.item("log-group//a").unwrap()) > now.as_second());
     });
@@ -196,9 +196,9 @@ fn a_log_groups_item_never_fails_a_run_and_is_tried_again_after_a_minute() {
     let hangs = Fault::Late(Duration::from_hours(1), Duration::ZERO);
     for fault in [Fault::Error(400, "AccessDeniedException"), Fault::Cut, hangs] {
         on_virtual_time(database(), 0, 10.0, async |services| {
-            let environment = Watched::start(services, fault);
+            let process = Watched::start(services, fault);
             let start = Instant::now();
-            let create = || environment.create("demo", Some("/a"));
+            let create = || process.create("demo", Some("/a"));
             assert_eq!(create().await.0, 201, "{fault:?}");
             assert!(start.elapsed() < Duration::from_millis(500), "{fault:?}: {:?}", start.elapsed());
             assert_eq!(services.item("log-group//a"), None, "{fault:?}");

@@ -1,4 +1,4 @@
-//! Clients: how they ask, and ask again, in environments that come and go.
+//! Clients: how they ask, and ask again, in processes that come and go.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::listing::{Listing, SeenPage};
 use super::run_model::run_id;
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::journal::Journal;
-use crate::simulator::process::{Environment, Settings};
+use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
 use crate::support::request::{Page, Request};
 
@@ -23,13 +23,13 @@ pub struct World {
     pub services: Arc<Services>,
     pub plan: Arc<FaultPlan>,
     pub settings: Settings,
-    environments: Mutex<Environments>,
+    processes: Mutex<Processes>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
-struct Environments {
-    alive: Vec<(usize, Arc<Environment>)>,
+struct Processes {
+    alive: Vec<(usize, Arc<Process>)>,
     started: usize,
 }
 
@@ -41,17 +41,17 @@ pub struct Seen {
 }
 
 impl World {
-    pub fn new(services: &Arc<Services>, plan: Arc<FaultPlan>, settings: Settings, environments: usize) -> Arc<Self> {
+    pub fn new(services: &Arc<Services>, plan: Arc<FaultPlan>, settings: Settings, processes: usize) -> Arc<Self> {
         let world = Self {
             services: Arc::clone(services),
             plan,
             settings,
-            environments: Mutex::default(),
+            processes: Mutex::default(),
             seen: Mutex::default(),
         };
-        for _ in 0..environments {
-            let started = world.start_environment(&mut world.environments.lock().unwrap());
-            world.environments.lock().unwrap().alive.push(started);
+        for _ in 0..processes {
+            let started = world.start_process(&mut world.processes.lock().unwrap());
+            world.processes.lock().unwrap().alive.push(started);
         }
         Arc::new(world)
     }
@@ -60,29 +60,29 @@ impl World {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    /// Replaces some environments by new ones, which know nothing.
+    /// Replaces some processes by new ones, which know nothing.
     pub fn restart_some(&self) {
-        let mut environments = self.environments.lock().unwrap();
-        for at in 0..environments.alive.len() {
+        let mut processes = self.processes.lock().unwrap();
+        for at in 0..processes.alive.len() {
             if fastrand::u8(..3) == 0 {
-                environments.alive[at] = self.start_environment(&mut environments);
+                processes.alive[at] = self.start_process(&mut processes);
             }
         }
     }
 
-    fn start_environment(&self, environments: &mut Environments) -> (usize, Arc<Environment>) {
-        environments.started += 1;
-        let environment = Environment::start_with(&self.services, &self.plan.network(), self.settings);
-        (environments.started, Arc::new(environment))
+    fn start_process(&self, processes: &mut Processes) -> (usize, Arc<Process>) {
+        processes.started += 1;
+        let process = Process::start_with(&self.services, &self.plan.network(), self.settings);
+        (processes.started, Arc::new(process))
     }
 
-    fn environment(&self) -> (usize, Arc<Environment>) {
-        let mut environments = self.environments.lock().unwrap();
-        let at = fastrand::usize(..environments.alive.len());
-        if environments.alive[at].1.is_dead() {
-            environments.alive[at] = self.start_environment(&mut environments);
+    fn process(&self) -> (usize, Arc<Process>) {
+        let mut processes = self.processes.lock().unwrap();
+        let at = fastrand::usize(..processes.alive.len());
+        if processes.alive[at].1.is_dead() {
+            processes.alive[at] = self.start_process(&mut processes);
         }
-        environments.alive[at].clone()
+        processes.alive[at].clone()
     }
 
     /// Asks once.
@@ -92,26 +92,26 @@ impl World {
         let run_was_there = run_key.is_some_and(|key| services.current_item(&key).is_some());
         let gone = || services.definition_that_is_gone(account_id, request.definition()?);
         let gone_before = gone();
-        let (id, environment) = self.environment();
+        let (id, process) = self.process();
         let invoked = services.elapsed();
-        let (answer, journal) = environment.invoke(account_id, request).await;
+        let (response, journal) = process.invoke(account_id, request).await;
         let record = Record {
             account_id: account_id.to_owned(),
-            environment: history::Environment { id, started: environment.started },
+            process: history::ProcessId { id, started: process.started },
             request: request.clone(),
             invoked,
             ended: services.elapsed(),
-            answer,
+            response,
             writes: journal.writes,
         };
         let operation = request.operation();
-        if let Some(answer) = &record.answer {
-            let about = ["resourceType", "serviceCode"].map(|name| answer.body[name].as_str().unwrap_or("-"));
-            services.trace(format_args!("{operation} {} {} {}", answer.status, answer.error, about.join(" ")));
-            request.check_documented(answer);
+        if let Some(response) = &record.response {
+            let about = ["resourceType", "serviceCode"].map(|name| response.body[name].as_str().unwrap_or("-"));
+            services.trace(format_args!("{operation} {} {} {}", response.status, response.error(), about.join(" ")));
+            request.check_documented(response);
             check_what_there_is(services, &record);
             let took = record.ended.saturating_sub(invoked);
-            assert!(took < self.settings.timeout, "an answer after {took:?}: {request:?}");
+            assert!(took < self.settings.timeout, "a response after {took:?}: {request:?}");
             let out_of_time = took + Duration::from_millis(500) > self.settings.timeout;
             check_left_behind(&record, &journal, run_was_there, out_of_time);
             let may_fail = journal.faults > 0 || out_of_time;
@@ -125,7 +125,7 @@ impl World {
         record
     }
 
-    /// Asks until the answer would stay the same, or patience ends.
+    /// Asks until the response would stay the same, or patience ends.
     pub async fn insist(&self, account_id: &str, request: &Request, patience: usize) -> Option<Record> {
         for attempt in 0..patience {
             if attempt > 0 {
@@ -157,7 +157,7 @@ impl World {
             };
             let record = self.insist(account_id, &request, patience).await;
             let Some(record) = record.filter(Record::is_success) else { break };
-            let body = record.answer.unwrap().body;
+            let body = record.response.unwrap().body;
             page.next_token = body["nextToken"].as_str().map(ToOwned::to_owned);
             listing.pages.push(SeenPage { invoked: record.invoked, ended: record.ended, body });
             listing.is_complete = page.next_token.is_none();
@@ -180,7 +180,7 @@ fn is_failure(record: &Record) -> bool {
     }
 }
 
-/// Whether a request that is sent when the definition it names is gone may have this answer.
+/// Whether a request that is sent when the definition it names is gone may have this response.
 fn may_be_answered_of_what_is_gone(record: &Record) -> bool {
     let is_create = matches!(record.request, Request::CreateDefinition { .. });
     is_failure(record) || is_create || matches!(record.status(), 400 | 404)
@@ -209,7 +209,7 @@ fn check_what_there_is(services: &Services, record: &Record) {
         let has_log_group = log_group.as_ref().is_none_or(|name| services.log_groups().contains(name));
         assert!(has_log_group, "201, and no log group: {record:?}");
     } else if record.refused_by() == Some((409, "workflow-run")) {
-        // Without a client token only its own run can be in the way, which was deleted before the answer came.
+        // Without a client token only its own run can be in the way, which was deleted before the response came.
         let is_its = id.map_or(record.writes.runs > 0, |id| record.member("resourceId") == Some(&id));
         assert!(is_its, "{record:?}");
     }
@@ -223,7 +223,7 @@ fn check_left_behind(record: &Record, journal: &Journal, run_was_there: bool, ou
         assert!(!journal.run_created && !journal.log_group_left, "{record:?} has left something behind");
     }
     if !record.is_success() && journal.run_created {
-        // The commit's answer was lost; or the invocation's time was over before it could be passed on.
+        // The commit's response was lost; or the invocation's time was over before it could be passed on.
         assert!(journal.put_in_doubt > 0 || out_of_time, "{record:?} for a run that was created");
     }
 }

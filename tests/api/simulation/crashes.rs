@@ -12,9 +12,10 @@ use workflow_runs::model::ClientToken;
 
 use super::schedule::put_runs;
 use crate::simulator::network::{Fault, Network};
-use crate::simulator::process::{Answer, Environment, Settings};
+use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time};
+use crate::support::ApiResponse;
 use crate::support::request::{Page, Request};
 
 const ACCOUNT: &str = "123456789012";
@@ -31,7 +32,7 @@ struct Scenario {
     pause: Duration,
     /// How many runs of the definition are left over after that.
     left_over: u64,
-    /// The calls of an environment that knows nothing, in their order.
+    /// The calls of a process that knows nothing, in their order.
     calls: &'static [&'static str],
     /// The status of the request when it is repeated.
     status: u16,
@@ -164,19 +165,19 @@ fn settings() -> Settings {
     Settings { timeout: TIMEOUT, run_timeout, run_log_retention_days: Some(30) }
 }
 
-/// What a new environment on a calm network answers.
-async fn answer(services: &Arc<Services>, request: &Request) -> Answer {
+/// The response of a new process on a calm network.
+async fn response(services: &Arc<Services>, request: &Request) -> ApiResponse {
     let calm: Network = Arc::new(|_, _| Fault::None);
-    let (answer, _) = Environment::start_with(services, &calm, settings()).invoke(ACCOUNT, request).await;
-    let answer = answer.unwrap();
-    request.check_documented(&answer);
-    answer
+    let (response, _) = Process::start_with(services, &calm, settings()).invoke(ACCOUNT, request).await;
+    let response = response.unwrap();
+    request.check_documented(&response);
+    response
 }
 
 /// Brings about the state of the table that a scenario begins with.
 async fn prepare(services: &Arc<Services>, scenario: &Scenario) {
     for request in &scenario.before {
-        answer(services, request).await;
+        response(services, request).await;
     }
     sleep(scenario.pause).await;
     if scenario.left_over > 0 {
@@ -191,9 +192,9 @@ fn the_calls_of_each_operation_are_the_ones_that_are_broken_here() {
             prepare(services, &scenario).await;
             let last = scenario.calls.len();
             let (network, made) = network(scenario.calls, last, 0, Fault::None);
-            let environment = Environment::start_with(services, &network, settings());
-            let (answer, _) = environment.invoke(ACCOUNT, &scenario.request).await;
-            assert_eq!(answer.unwrap().status, scenario.status, "{:?}", scenario.request);
+            let process = Process::start_with(services, &network, settings());
+            let (response, _) = process.invoke(ACCOUNT, &scenario.request).await;
+            assert_eq!(response.unwrap().status, scenario.status, "{:?}", scenario.request);
             assert_eq!(made.load(Ordering::Relaxed), last, "{:?}", scenario.request);
             assert!((scenario.is_done)(services), "{:?}", scenario.request);
         });
@@ -233,8 +234,8 @@ async fn break_off_and_repeat(
     prepare(services, scenario).await;
     let runs_before = services.runs();
     let (network, made) = network(scenario.calls, first, broken, fault);
-    let environment = Environment::start_with(services, &network, settings());
-    let (failed, _) = environment.invoke(ACCOUNT, &scenario.request).await;
+    let process = Process::start_with(services, &network, settings());
+    let (failed, _) = process.invoke(ACCOUNT, &scenario.request).await;
     assert!(made.load(Ordering::Relaxed) > first, "{what}: the call was not made");
     let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
     assert_eq!(failed.is_none(), dies, "{what}: {failed:?}");
@@ -242,7 +243,7 @@ async fn break_off_and_repeat(
         scenario.request.check_documented(failed);
         assert!(failed.status != scenario.status || (scenario.is_done)(services), "{what}: {failed:?}");
     }
-    // A failure that lasts leaves no run, unless it is the commit's answer that was lost.
+    // A failure that lasts leaves no run, unless it is the commit's response that was lost.
     let is_create = matches!(scenario.request, Request::CreateRun { .. });
     let commit = scenario.calls.iter().position(|call| *call == "PutItem").unwrap_or_default();
     if is_create && broken == FOREVER && first <= commit {
@@ -254,7 +255,7 @@ async fn break_off_and_repeat(
             assert_eq!(services.runs(), runs_before, "{what}");
         }
     }
-    let repeated = answer(services, &scenario.request).await;
+    let repeated = response(services, &scenario.request).await;
     assert_eq!(repeated.status, scenario.status, "{what}: {repeated:?}");
     assert!((scenario.is_done)(services), "{what}: {repeated:?}");
 }

@@ -28,7 +28,7 @@ pub enum Definition<'a> {
     Gone { create: &'a Request, at: Sometime },
 }
 
-/// A request that tells about the definition, and the answer.
+/// A request that tells about the definition, and the response.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
     Create(&'a Request),
@@ -105,7 +105,7 @@ fn token(create: &Request) -> Option<&String> {
     token.as_ref()
 }
 
-/// Whether GetWorkflowDefinition answers so about a definition in this state.
+/// Whether GetWorkflowDefinition may show a definition in this state so.
 fn is_read(body: &Value, status: &str, create: &Request, created: Duration) -> bool {
     let Request::CreateDefinition { name, description, .. } = create else { return false };
     let described = body["description"].as_str() == *description;
@@ -130,7 +130,7 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, n
                 Some(Action::Replay(create))
             }
             (Request::GetDefinition { .. }, _) if record.is_success() => {
-                record.answer.as_ref().map(|answer| Action::Read(&answer.body))
+                record.response.as_ref().map(|response| Action::Read(&response.body))
             }
             (Request::CreateDefinition { .. } | Request::DeleteDefinition { .. }, _) => None,
             _ if record.is_success() => Some(Action::Find),

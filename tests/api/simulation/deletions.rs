@@ -12,9 +12,10 @@ use tokio::time::sleep;
 use super::run_model::run_id;
 use super::schedule::put_runs;
 use crate::simulator::network::{Fault, LATEST, Network};
-use crate::simulator::process::{Answer, Environment};
+use crate::simulator::process::Process;
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time};
+use crate::support::ApiResponse;
 use crate::support::request::Request;
 
 const ACCOUNT: &str = "123456789012";
@@ -27,21 +28,21 @@ fn create(token: char) -> Request {
     Request::CreateDefinition { name: NAME, token: Some(token.to_string().repeat(36)), description: None }
 }
 
-async fn status(environment: &Environment, request: &Request) -> u16 {
-    answer(environment, request).await.status
+async fn status(process: &Process, request: &Request) -> u16 {
+    response(process, request).await.status
 }
 
-async fn answer(environment: &Environment, request: &Request) -> Answer {
-    environment.invoke(ACCOUNT, request).await.0.unwrap()
+async fn response(process: &Process, request: &Request) -> ApiResponse {
+    process.invoke(ACCOUNT, request).await.0.unwrap()
 }
 
 fn definition(services: &Services) -> Value {
     services.item(&format!("definition/{ACCOUNT}/{NAME}")).unwrap()
 }
 
-fn calm(services: &Arc<Services>) -> Environment {
+fn calm(services: &Arc<Services>) -> Process {
     let calm: Network = Arc::new(|_, _| Fault::None);
-    Environment::start(services, &calm, TIMEOUT)
+    Process::start(services, &calm, TIMEOUT)
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
             let is_first = operation == "UpdateItem" && !held_up.swap(true, Ordering::Relaxed);
             if is_first { Fault::Late(LATEST, Duration::ZERO) } else { Fault::None }
         });
-        assert_eq!(status(&Environment::start(services, &network, TIMEOUT), &DELETION).await, 202);
+        assert_eq!(status(&Process::start(services, &network, TIMEOUT), &DELETION).await, 202);
         sleep(Duration::from_secs(5)).await;
         assert_eq!(status(&calm(services), &DELETION).await, 404);
         assert_eq!(status(&calm(services), &create(other)).await, 201);
@@ -81,7 +82,7 @@ fn a_deletion_that_read_the_old_definition_does_not_touch_the_runs_of_the_new_on
             let is_read = operation == "GetItem";
             if is_read { Fault::Late(Duration::ZERO, Duration::from_millis(900)) } else { Fault::None }
         });
-        let late = Environment::start(services, &network, TIMEOUT);
+        let late = Process::start(services, &network, TIMEOUT);
         let other = async {
             sleep(Duration::from_millis(300)).await;
             assert_eq!(status(&calm(services), &create('b')).await, 201);
@@ -110,7 +111,7 @@ fn a_deletion_waits_while_the_index_shows_nothing_but_what_is_deleted() {
             Fault::None
         });
         let started = services.elapsed();
-        assert_eq!(status(&Environment::start(services, &network, TIMEOUT), &DELETION).await, 202);
+        assert_eq!(status(&Process::start(services, &network, TIMEOUT), &DELETION).await, 202);
         assert!(definition(services).get("goneAt").is_some());
         // It asks again and again: every 50 milliseconds, and the time that the calls take.
         let (passes, took) = (passes.load(Ordering::Relaxed), services.elapsed().saturating_sub(started));
@@ -126,7 +127,7 @@ fn a_deletion_does_not_wait_while_it_finds_runs_to_delete() {
         put_runs(services, ACCOUNT, 250);
         let fast: Network = Arc::new(|_, _| Fault::Late(Duration::ZERO, Duration::ZERO));
         let started = services.elapsed();
-        assert_eq!(status(&Environment::start(services, &fast, TIMEOUT), &DELETION).await, 202);
+        assert_eq!(status(&Process::start(services, &fast, TIMEOUT), &DELETION).await, 202);
         assert!(definition(services).get("goneAt").is_some());
         // Calls take no time here.
         let took = services.elapsed().saturating_sub(started);
@@ -137,12 +138,12 @@ fn a_deletion_does_not_wait_while_it_finds_runs_to_delete() {
 #[test]
 fn the_environment_that_deletes_a_definition_starts_no_more_runs_of_it() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let environment = calm(services);
-        assert_eq!(status(&environment, &create('a')).await, 201);
+        let process = calm(services);
+        assert_eq!(status(&process, &create('a')).await, 201);
         let start = Request::CreateRun { name: NAME, token: None, model: "nova-act-latest", log_group: None };
-        assert_eq!(status(&environment, &start).await, 201);
-        assert_eq!(status(&environment, &DELETION).await, 202);
-        assert_eq!(status(&environment, &start).await, 409);
+        assert_eq!(status(&process, &start).await, 201);
+        assert_eq!(status(&process, &DELETION).await, 202);
+        assert_eq!(status(&process, &start).await, 409);
     });
 }
 
@@ -171,10 +172,10 @@ fn a_deletion_that_runs_out_of_time_is_continued_by_the_same_request() {
         // The function has 3 seconds, in which it can read one page of the index and delete what is on it.
         let call = Duration::from_millis(300);
         let slow: Network = Arc::new(move |_, _| Fault::Late(call / 2, call / 2));
-        let environment = Environment::start(services, &slow, Duration::from_secs(3));
+        let process = Process::start(services, &slow, Duration::from_secs(3));
         for left in [150, 50, 0] {
             let started = services.elapsed();
-            assert_eq!(status(&environment, &DELETION).await, 202);
+            assert_eq!(status(&process, &DELETION).await, 202);
             assert!(services.elapsed().saturating_sub(started) < Duration::from_secs(3));
             assert_eq!(services.runs().len(), left);
             assert_eq!(definition(services).get("goneAt").is_some(), left == 0);

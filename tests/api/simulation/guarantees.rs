@@ -13,7 +13,7 @@ use super::run_model::{self, Run, run_id};
 use crate::simulator::services::Services;
 use crate::support::request::Request;
 
-/// How long an environment may know a definition that has been deleted meanwhile.
+/// How long a process may know a definition that has been deleted meanwhile.
 const KNOWN: Duration = Duration::from_mins(1);
 
 /// Checks all of it.
@@ -71,7 +71,7 @@ fn id_in(record: &Record) -> Option<String> {
     }
 }
 
-/// A definition that has been deleted starts runs only in environments that have read it before, and for a minute; the one
+/// A definition that has been deleted starts runs only in processes that have read it before, and for a minute; the one
 /// that has deleted it starts them only if it was reading it at that moment.
 fn check_deleted_definitions_start_no_run(history: &[&Record]) {
     let is_deletion = |record: &&&Record| matches!(record.request, Request::DeleteDefinition { .. });
@@ -88,10 +88,10 @@ fn check_deleted_definitions_start_no_run(history: &[&Record]) {
                 let reads =
                     !matches!(record.request, Request::CreateDefinition { .. } | Request::DeleteDefinition { .. });
                 reads
-                    && record.environment == start.environment
+                    && record.process == start.process
                     && record.invoked <= deletion.ended
                     && start.invoked < record.invoked + KNOWN
-                    && (start.environment != deletion.environment || record.ended >= deletion.invoked)
+                    && (start.process != deletion.process || record.ended >= deletion.invoked)
             });
             assert!(may_be_new_generation || may_know, "{deletion:?} was answered, and then {start:?}");
         }

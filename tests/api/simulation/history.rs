@@ -1,37 +1,37 @@
-//! What the clients of a schedule have seen: every request, when it was sent, and its answer.
+//! What the clients of a schedule have seen: every request, when it was sent, and its response.
 
 use std::time::Duration;
 
 use crate::simulator::journal::Writes;
 use crate::simulator::network::LATEST;
-use crate::simulator::process::Answer;
+use crate::support::ApiResponse;
 use crate::support::request::Request;
 
 /// A request and what has become of it.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub account_id: String,
-    pub environment: Environment,
+    pub process: ProcessId,
     pub request: Request,
     pub invoked: Duration,
-    /// When the answer came, or the environment died.
+    /// When the response came, or the process died.
     pub ended: Duration,
-    /// None, if the environment died.
-    pub answer: Option<Answer>,
+    /// None, if the process died.
+    pub response: Option<ApiResponse>,
     /// The writes that were sent, and are applied or may still be.
     pub writes: Writes,
 }
 
-/// Which environment a request was sent to.
+/// Which process a request was sent to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Environment {
+pub struct ProcessId {
     pub id: usize,
     pub started: Duration,
 }
 
 impl Record {
     pub fn status(&self) -> u16 {
-        self.answer.as_ref().map_or(502, |answer| answer.status)
+        self.response.as_ref().map_or(502, |response| response.status)
     }
 
     pub fn is_success(&self) -> bool {
@@ -40,12 +40,12 @@ impl Record {
 
     /// Whether this request created the resource, not an earlier one with the same client token.
     pub fn has_created(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| answer.status == 201 && !answer.replayed)
+        self.response.as_ref().is_some_and(|response| response.status == 201 && !response.is_replay())
     }
 
-    /// A member of the answer.
+    /// A member of the response.
     pub fn member(&self, name: &str) -> Option<&str> {
-        self.answer.as_ref()?.body[name].as_str()
+        self.response.as_ref()?.body[name].as_str()
     }
 
     /// The kind of resource that was not found, or in conflict.

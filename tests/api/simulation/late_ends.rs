@@ -10,9 +10,10 @@ use tokio::time::sleep;
 
 use super::run_model::run_id;
 use crate::simulator::network::{Fault, Network};
-use crate::simulator::process::{Answer, Environment, Settings};
+use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
+use crate::support::ApiResponse;
 use crate::support::request::{Page, Request};
 
 const ACCOUNT: &str = "123456789012";
@@ -21,19 +22,19 @@ const HOUR: Duration = Duration::from_hours(1);
 const READS: &[&str] = &["BatchGetItem", "Query"];
 const WRITES: &[&str] = &["PutItem", "UpdateItem"];
 
-/// Starts an environment in which this happens to the first of these calls.
-fn environment(services: &Arc<Services>, calls: &'static [&str], fault: Fault) -> Environment {
+/// Starts a process in which this happens to the first of these calls.
+fn process(services: &Arc<Services>, calls: &'static [&str], fault: Fault) -> Process {
     let has_happened = AtomicBool::new(false);
     let network: Network = Arc::new(move |operation, _| {
         let is_first = calls.contains(&operation) && !has_happened.swap(true, Ordering::Relaxed);
         if is_first { fault } else { Fault::None }
     });
     let run_timeout = Some(SignedDuration::from_hours(1));
-    Environment::start_with(services, &network, Settings { run_timeout, ..Settings::new(TIMEOUT) })
+    Process::start_with(services, &network, Settings { run_timeout, ..Settings::new(TIMEOUT) })
 }
 
-async fn answer(environment: &Environment, request: &Request) -> Answer {
-    environment.invoke(ACCOUNT, request).await.0.unwrap()
+async fn response(process: &Process, request: &Request) -> ApiResponse {
+    process.invoke(ACCOUNT, request).await.0.unwrap()
 }
 
 /// A request that starts a run, and the run's id.
@@ -62,26 +63,26 @@ fn an_end_that_lands_before_a_time_out_is_stored_decides() {
     ] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, NAME, "ACTIVE");
-            let calm = environment(services, &[], Fault::None);
-            assert_eq!(answer(&calm, &start).await.status, 201);
+            let calm = process(services, &[], Fault::None);
+            assert_eq!(response(&calm, &start).await.status, 201);
             let times_out = services.elapsed() + HOUR;
 
             // One request is sent in time and lands late. Another one is told that the run has timed out, and is about
             // to store that.
-            let held_up = environment(services, WRITES, Fault::Late(Duration::from_millis(300), Duration::ZERO));
-            let too_late = environment(services, WRITES, Fault::Late(Duration::ZERO, Duration::from_millis(500)));
+            let held_up = process(services, WRITES, Fault::Late(Duration::from_millis(300), Duration::ZERO));
+            let too_late = process(services, WRITES, Fault::Late(Duration::ZERO, Duration::from_millis(500)));
             let in_time = async {
                 until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
-                answer(&held_up, &late).await.status
+                response(&held_up, &late).await.status
             };
             let after = async {
                 until(services, times_out + Duration::from_millis(50)).await;
-                answer(&too_late, &end("TIMED_OUT")).await.status
+                response(&too_late, &end("TIMED_OUT")).await.status
             };
             let (in_time, after) = tokio::join!(in_time, after);
             assert!(matches!(in_time, 200 | 202), "{late:?}: {in_time}");
             assert_eq!(after, declared, "{late:?}");
-            let read = answer(&calm, &read).await;
+            let read = response(&calm, &read).await;
             assert_eq!(read.body["status"].as_str().unwrap_or_default(), then, "{late:?}: {read:?}");
         });
     }
@@ -98,18 +99,18 @@ fn a_run_that_ended_in_time_is_never_shown_as_timed_out_however_late_the_answer_
     ] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, NAME, "ACTIVE");
-            let calm = environment(services, &[], Fault::None);
-            assert_eq!(answer(&calm, &start).await.status, 201);
+            let calm = process(services, &[], Fault::None);
+            assert_eq!(response(&calm, &start).await.status, 201);
             let times_out = services.elapsed() + HOUR;
 
-            // The run is read, then it ends, then it would have timed out, and then comes the answer of the read.
+            // The run is read, then it ends, then it would have timed out, and then comes the response of the read.
             until(services, times_out.saturating_sub(Duration::from_millis(200))).await;
-            let slow = environment(services, READS, Fault::Late(Duration::ZERO, Duration::from_millis(400)));
+            let slow = process(services, READS, Fault::Late(Duration::ZERO, Duration::from_millis(400)));
             let ended = async {
                 until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
-                answer(&calm, &end).await.status
+                response(&calm, &end).await.status
             };
-            let (seen, ended) = tokio::join!(answer(&slow, &read), ended);
+            let (seen, ended) = tokio::join!(response(&slow, &read), ended);
             assert_eq!(ended, 200);
             assert!(services.elapsed() > times_out, "{read:?}");
             let run = seen.body["workflowRunSummaries"].get(0).unwrap_or(&seen.body);

@@ -15,7 +15,7 @@ pub struct Event<A> {
     pub from: Duration,
     /// The last moment.
     pub until: Duration,
-    /// It has taken effect. If it has got no answer, it may also take none.
+    /// It has taken effect. If it has got no response, it may also take none.
     pub certain: bool,
     pub action: A,
 }
@@ -24,7 +24,7 @@ pub struct Event<A> {
 pub trait Model: Clone + Debug + Eq + Hash {
     type Action;
 
-    /// The states that it may have after an event. None, if the event cannot be: its answer would be another.
+    /// The states that it may have after an event. None, if the event cannot be: its response would be another.
     fn after(&self, event: &Event<Self::Action>) -> Vec<Self>;
 }
 
@@ -130,7 +130,7 @@ fn an_order_is_found_if_and_only_if_there_is_one() {
         // While a write goes on, either value may be read; but the old one not after the new one.
         (true, vec![sure(0, 9, Write(1)), sure(1, 2, Read(0)), sure(3, 4, Read(1))]),
         (false, vec![sure(0, 9, Write(1)), sure(1, 2, Read(1)), sure(3, 4, Read(0))]),
-        // A write without an answer takes effect, or does not; once.
+        // A write without a response takes effect, or does not; once.
         (true, vec![maybe(0, 9, Write(1)), sure(1, 2, Read(0)), sure(3, 4, Read(0))]),
         (true, vec![maybe(0, 9, Write(1)), sure(1, 2, Read(0)), sure(20, 21, Read(1))]),
         (false, vec![maybe(0, 9, Write(1)), sure(10, 11, Read(0)), sure(12, 13, Read(1))]),

@@ -1,16 +1,16 @@
 //! All nine operations with the real AWS SDK, on virtual time, in front of services and a network that fail as a seed says.
 //!
-//! A schedule is a few clients that define, start, end, read, list and delete, side by side, in environments that die
+//! A schedule is a few clients that define, start, end, read, list and delete, side by side, in processes that die
 //! between any two calls. [`fault_plan`](crate::simulator::fault_plan) decides what the
 //! [`network`](crate::simulator::network) does to each call, the index lags behind the table,
 //! and between its phases a schedule jumps by seconds, minutes or a day. Then [`guarantees`] holds what the clients have
 //! seen against two small models: [`run_model`] and [`definition_model`] must each have an order of events that explains
-//! every answer ([`linearizability`]). [`listing`] holds each listing against what the table has held, and
+//! every response ([`linearizability`]). [`listing`] holds each listing against what the table has held, and
 //! [`transitions`](crate::simulator::transitions) every write against what an item may become.
 //!
 //! `SIMULATION_SCHEDULES=100000 cargo test simulation` runs as many schedules as you like. A schedule that fails names its
 //! seed, and `SIMULATION_SEED=7 cargo test simulation` runs that one again, exactly as it was; with `-- --nocapture` it
-//! prints every call and every answer.
+//! prints every call and every response.
 //!
 //! Bugs planted by hand, and the tests that catch them:
 //!
@@ -30,9 +30,9 @@
 //! | a time-out is derived on reads, and not in the update's condition | this simulation ([`run_model`]), [`crashes`] |
 //! | the update that marks a definition as `DELETING` lacks `definitionId` | [`deletions`] |
 //! | what a time-out that another end has overtaken comes to is not looked at | [`late_ends`] |
-//! | a time-out is derived at the time of the answer, and not before the read | [`late_ends`] |
+//! | a time-out is derived at the time of the response, and not before the read | [`late_ends`] |
 //! | a definition that is gone is still found | this simulation, `generations` |
-//! | the minute of a cache begins when the answer comes | [`calls`] |
+//! | the minute of a cache begins when the response comes | [`calls`] |
 //! | the last sweep fails unnoticed | [`crashes`] |
 //! | the run's put comes before the log group | this simulation, [`calls`] |
 //! | the put of a run has no condition | this simulation ([`transitions`](crate::simulator::transitions)), `races` |
@@ -125,9 +125,9 @@ fn check_coverage(everything: &str) {
     ];
     let faults = ["Cut", "Lost", "Late", "Error", "DieBefore", "DieAfter"];
     let faults = calls.iter().flat_map(|call| faults.map(|fault| format!("{call} {fault}")));
-    let answers = request::DOCUMENTED.iter().flat_map(|(operation, statuses)| {
-        let answers = statuses.iter().map(|status| format!("{operation} {status} "));
-        answers.chain([format!("{operation} died")]).collect::<Vec<_>>()
+    let responses = request::DOCUMENTED.iter().flat_map(|(operation, statuses)| {
+        let responses = statuses.iter().map(|status| format!("{operation} {status} "));
+        responses.chain([format!("{operation} died")]).collect::<Vec<_>>()
     });
     let further = [
         "BatchGetItem  Unprocessed(0)",
@@ -146,7 +146,7 @@ fn check_coverage(everything: &str) {
         "429 ThrottlingException - logs",
     ];
     let missing = |what: &String| !everything.contains(what);
-    let missing: Vec<_> = faults.chain(answers).chain(further.map(ToOwned::to_owned)).filter(missing).collect();
+    let missing: Vec<_> = faults.chain(responses).chain(further.map(ToOwned::to_owned)).filter(missing).collect();
     assert!(missing.is_empty(), "no schedule has seen {missing:?}");
 }
 

@@ -43,7 +43,7 @@ enum Item<'a> {
     },
 }
 
-/// A request about the run, or about its definition, and the answer.
+/// A request about the run, or about its definition, and the response.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
     Start(&'a Request),
@@ -212,7 +212,7 @@ fn started(create: &Request, started: Duration) -> Item<'_> {
     Item::Run { create, started, ended: None, timed_out: false, of_earlier_generation: false }
 }
 
-/// Whether GetWorkflowRun answers so about a run in this state.
+/// Whether GetWorkflowRun may show a run in this state so.
 fn is_read(body: &Value, create: &Request, started: Duration, status: &str, ended: Sometime) -> bool {
     let Request::CreateRun { model, log_group, .. } = create else { return false };
     let ended_at = body["endedAt"].as_str().map(since_start);
@@ -248,8 +248,8 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, i
         let refused_by = record.refused_by();
         let (seen, done) = match &record.request {
             create @ Request::CreateRun { .. } => {
-                let answered_id = record.member("workflowRunId").map(ToOwned::to_owned);
-                if run_id(account_id, create).or(answered_id).as_deref() != Some(id) {
+                let response_id = record.member("workflowRunId").map(ToOwned::to_owned);
+                if run_id(account_id, create).or(response_id).as_deref() != Some(id) {
                     continue;
                 }
                 if record.is_success() {
@@ -265,9 +265,9 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, i
                 Some((409, "workflow-run")) => (Some(Action::RefuseEnd(name, status)), Some(Action::End(name, status))),
                 _ => (None, Some(Action::End(name, status))),
             },
-            Request::GetRun { id: of, .. } if of == id => match (&record.answer, refused_by) {
+            Request::GetRun { id: of, .. } if of == id => match (&record.response, refused_by) {
                 (_, Some((404, "workflow-run"))) => (Some(Action::FindNone(name)), None),
-                (Some(answer), _) if record.is_success() => (Some(Action::Read(name, &answer.body)), None),
+                (Some(response), _) if record.is_success() => (Some(Action::Read(name, &response.body)), None),
                 _ => continue,
             },
             Request::DeleteRun { id: of, .. } if of == id => match refused_by {

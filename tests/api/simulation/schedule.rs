@@ -1,4 +1,4 @@
-//! One schedule: some clients, some environments, one seed that decides everything, and what must hold.
+//! One schedule: some clients, some processes, one seed that decides everything, and what must hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +121,7 @@ async fn end_what_was_left(world: &World, rng: &mut fastrand::Rng, account_id: &
     world.ask(account_id, &end).await;
 }
 
-/// A client: some requests, one after another, each until its answer would stay the same or patience ends.
+/// A client: some requests, one after another, each until its response would stay the same or patience ends.
 async fn client(world: Arc<World>, mut rng: fastrand::Rng, accounts: [String; 2], habits: Habits) {
     sleep(Duration::from_millis(rng.u64(..1_500))).await;
     for _ in 0..rng.usize(1..=4) {
@@ -221,7 +221,7 @@ pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
     }
 }
 
-/// In the end, when nothing fails any more, every request has an answer at once; and all of them tell of the same runs.
+/// In the end, when nothing fails any more, every request has a response at once; and all of them tell of the same runs.
 async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[String]) {
     let name = "demo";
     for account_id in accounts {
@@ -231,8 +231,8 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
             }
             let id = ClientToken::new(run_token(token)).unwrap().workflow_run_id(account_id).as_str().to_owned();
             let request = Request::GetRun { name, id };
-            let answer = world.insist(account_id, &request, 1).await;
-            assert!(answer.is_some(), "nothing fails, and {request:?} has no answer");
+            let response = world.insist(account_id, &request, 1).await;
+            assert!(response.is_some(), "nothing fails, and {request:?} has no response");
         }
         if rng.u8(..4) == 0 {
             world.list(account_id, Some(name), Page::default(), 1).await;
@@ -247,7 +247,7 @@ async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, 
     let services = &world.services;
     let deletion = Request::DeleteDefinition { name };
     if fastrand::bool() {
-        // An environment that knows it starts runs of it for a minute.
+        // A process that knows it starts runs of it for a minute.
         world.ask(account_id, &Request::ListRuns { name, page: Page::default() }).await;
         world.ask(account_id, &deletion).await;
         let start = Request::CreateRun { name, token: None, model: "nova-act-latest", log_group: None };

@@ -64,7 +64,7 @@ impl Index {
         }
     }
 
-    /// Answers a `Query`. DynamoDB may end an answer anywhere, and says then where to go on: here, after `at_most` items.
+    /// Answers a `Query`. DynamoDB may end a response anywhere, and says then where to go on: here, after `at_most` items.
     pub fn query(&mut self, request: &Value, now: Duration, at_most: usize) -> Value {
         self.land(now);
         assert_eq!(request["IndexName"], "list");
@@ -101,18 +101,18 @@ impl Index {
             found.reverse();
         }
         let limit = request["Limit"].as_u64().map_or(usize::MAX, |limit| usize::try_from(limit).unwrap()).min(at_most);
-        let mut answer = json!({});
+        let mut response = json!({});
         // DynamoDB stops at the limit without looking whether there is more.
         if found.len() >= limit {
             found.truncate(limit);
             let last = &found[limit - 1];
-            answer["LastEvaluatedKey"] =
+            response["LastEvaluatedKey"] =
                 json!({"pk": last["pk"], "listKey": last["listKey"], "sortKey": last["sortKey"]});
         }
-        answer["Count"] = found.len().into();
-        answer["ScannedCount"] = found.len().into();
-        answer["Items"] = found.into();
-        answer
+        response["Count"] = found.len().into();
+        response["ScannedCount"] = found.len().into();
+        response["Items"] = found.into();
+        response
     }
 }
 

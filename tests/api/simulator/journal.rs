@@ -12,7 +12,7 @@ pub struct Journal {
     pub faults: u32,
     /// It has sent a put of a run.
     pub put_sent: bool,
-    /// It has got no answer to one, and so cannot know.
+    /// It has got no response to one, and so cannot know.
     pub put_in_doubt: i32,
     /// Its put has created the run.
     pub run_created: bool,

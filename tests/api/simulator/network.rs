@@ -1,4 +1,4 @@
-//! The way between an environment and the services: what loses, delays and refuses calls, and where processes die.
+//! The way between a process and the services: what loses, delays and refuses calls, and where processes die.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,18 +26,18 @@ pub enum Fault {
     None,
     /// The connection breaks before the service has seen the call.
     Cut,
-    /// The service has applied the call, and the answer is lost.
+    /// The service has applied the call, and the response is lost.
     Lost,
-    /// The service answers with an error.
+    /// The service responds with an error.
     Error(u16, &'static str),
-    /// The service applies the call after the first time, and answers after the second; whether or not somebody is
+    /// The service applies the call after the first time, and responds after the second; whether or not somebody is
     /// still waiting.
     Late(Duration, Duration),
     /// `BatchGetItem` processes only this many keys, the first ones.
     Unprocessed(usize),
-    /// The environment is gone before the call is sent.
+    /// The process is gone before the call is sent.
     DieBefore,
-    /// The environment is gone when the call has been applied.
+    /// The process is gone when the call has been applied.
     DieAfter,
 }
 
@@ -48,7 +48,7 @@ pub const LATEST: Duration = Duration::from_secs(20);
 /// partition of the index.
 pub type Network = Arc<dyn Fn(&str, &str) -> Fault + Send + Sync>;
 
-/// The HTTP client of one environment.
+/// The HTTP client of one process.
 #[derive(Clone)]
 pub struct Connector {
     pub services: Arc<Services>,
@@ -56,7 +56,7 @@ pub struct Connector {
     pub death: Arc<Death>,
 }
 
-/// The end of an environment. (`tokio::sync::watch` would do, but wakes in random order.)
+/// The end of a process. (`tokio::sync::watch` would do, but wakes in random order.)
 #[derive(Default)]
 pub struct Death {
     happened: AtomicBool,
@@ -117,11 +117,11 @@ impl Connector {
         let services = Arc::clone(&self.services);
         let applied = tokio::spawn(async move {
             sleep(before).await;
-            let answer = services.apply(&operation, &body, &journal).await;
-            services.trace(format_args!("{operation} applied: {}", answer.0));
-            answer
+            let response = services.apply(&operation, &body, &journal).await;
+            services.trace(format_args!("{operation} applied: {}", response.0));
+            response
         });
-        let answer = applied.await.unwrap();
+        let response = applied.await.unwrap();
         match fault {
             Fault::DieAfter => return self.die().await,
             Fault::Lost => {
@@ -130,10 +130,10 @@ impl Connector {
             }
             _ => sleep(after).await,
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Ends the environment, and this call with it.
+    /// Ends the process, and this call with it.
     async fn die<T>(&self) -> T {
         self.death.happen();
         std::future::pending().await

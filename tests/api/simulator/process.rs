@@ -1,4 +1,4 @@
-//! Execution environments: each with its own caches, and gone at any moment.
+//! Execution processes: each with its own caches, and gone at any moment.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
 use super::services::Services;
 use crate::support::request::Request;
-use crate::support::{events, own_region};
+use crate::support::{ApiResponse, events, own_region};
 
 /// One process of the function.
-pub struct Environment {
+pub struct Process {
     app: App,
     settings: Settings,
     services: Arc<Services>,
@@ -31,32 +31,20 @@ pub struct Environment {
 /// How the function is deployed.
 #[derive(Clone, Copy)]
 pub struct Settings {
-    /// The function's time-out.
+    /// The function's timeout.
     pub timeout: Duration,
     pub run_timeout: Option<SignedDuration>,
     pub run_log_retention_days: Option<i32>,
 }
 
 impl Settings {
-    /// A function with this time-out, and nothing that is optional.
+    /// A function with this timeout, and nothing that is optional.
     pub fn new(timeout: Duration) -> Self {
         Self { timeout, run_timeout: None, run_log_retention_days: None }
     }
 }
 
-/// What a caller gets.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub error: String,
-    /// It says when to try again.
-    pub retry_after: bool,
-    /// It says that an earlier request has done the work.
-    pub replayed: bool,
-    pub body: Value,
-}
-
-impl Environment {
+impl Process {
     pub fn start(services: &Arc<Services>, network: &Network, timeout: Duration) -> Self {
         Self::start_with(services, network, Settings::new(timeout))
     }
@@ -77,18 +65,18 @@ impl Environment {
     }
 
     /// Creates a run with this body.
-    pub async fn create_run(&self, account_id: &str, definition: &str, body: &Value) -> (Option<Answer>, Journal) {
+    pub async fn create_run(&self, account_id: &str, definition: &str, body: &Value) -> (Option<ApiResponse>, Journal) {
         self.send(account_id, "PUT", &events::runs(definition), &body.to_string()).await
     }
 
     /// Invokes the function with a request.
-    pub async fn invoke(&self, account_id: &str, request: &Request) -> (Option<Answer>, Journal) {
+    pub async fn invoke(&self, account_id: &str, request: &Request) -> (Option<ApiResponse>, Journal) {
         let (method, uri, body) = request.http();
         self.send(account_id, method, &uri, &body).await
     }
 
-    /// Invokes the function. `None` if the environment dies: the gateway's 502.
-    async fn send(&self, account_id: &str, method: &str, uri: &str, body: &str) -> (Option<Answer>, Journal) {
+    /// Invokes the function. `None` if the process dies: the gateway's 502.
+    async fn send(&self, account_id: &str, method: &str, uri: &str, body: &str) -> (Option<ApiResponse>, Journal) {
         let mut event = events::rest(account_id, method, uri, body);
         event["requestContext"]["requestId"] = format!("{:032x}", fastrand::u128(..)).into();
         let mut context = Context::default();
@@ -97,20 +85,13 @@ impl Environment {
         let request = lambda_http::request::from_str(&event.to_string()).unwrap().with_lambda_context(context);
 
         let journal = Arc::new(Mutex::new(Journal { began: self.services.elapsed(), ..Journal::default() }));
-        let answer = tokio::select! {
+        let response = tokio::select! {
             biased;
             () = self.death.happens() => None,
             response = JOURNAL.scope(Arc::clone(&journal), handle(&self.app, request)) => Some(response),
         };
         let journal = journal.lock().unwrap().clone();
-        let answer = answer.map(|response| Answer {
-            status: response.status().as_u16(),
-            error: response.headers().get("x-amzn-errortype").map_or("", |name| name.to_str().unwrap()).to_owned(),
-            retry_after: response.headers().contains_key("retry-after"),
-            replayed: response.headers().contains_key("idempotent-replayed"),
-            body: serde_json::from_slice(response.body()).unwrap(),
-        });
-        (answer, journal)
+        (response.map(|response| ApiResponse::of_http(&response)), journal)
     }
 
     pub fn is_dead(&self) -> bool {

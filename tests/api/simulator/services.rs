@@ -67,7 +67,7 @@ impl Services {
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
     }
 
-    /// Lets writes take up to this time to reach the index, and lets its answers end early now and then.
+    /// Lets writes take up to this time to reach the index, and lets its responses end early now and then.
     pub fn delay_index(&self, longest: Duration) {
         self.state.lock().unwrap().index_delay = Some(longest);
     }
@@ -184,18 +184,18 @@ impl Services {
         let mut unprocessed = request["RequestItems"].clone();
         let keys = request["RequestItems"][TABLE_NAME]["Keys"].as_array_mut().unwrap();
         unprocessed[TABLE_NAME]["Keys"] = keys.split_off(processed.min(keys.len())).into();
-        let mut answer = json!({"Responses": {}});
+        let mut response = json!({"Responses": {}});
         if !keys.is_empty() {
             let (_, body) = self.apply("BatchGetItem", &serde_json::to_vec(&request).unwrap(), journal).await;
-            answer = serde_json::from_str(&body).unwrap();
+            response = serde_json::from_str(&body).unwrap();
         }
         if unprocessed[TABLE_NAME]["Keys"] != json!([]) {
-            answer["UnprocessedKeys"] = unprocessed;
+            response["UnprocessedKeys"] = unprocessed;
         }
-        (200, answer.to_string())
+        (200, response.to_string())
     }
 
-    /// Does what a call asks for. Status and body of the answer.
+    /// Does what a call asks for. Status and body of the response.
     pub async fn apply(&self, operation: &str, body: &[u8], journal: &Mutex<Journal>) -> (u16, String) {
         let request: Value = serde_json::from_slice(body).unwrap();
         match operation {
@@ -209,13 +209,13 @@ impl Services {
             }
             "PutItem" => {
                 let key = request["Item"]["pk"]["S"].as_str().unwrap();
-                let answer = call(&request, |request| self.database.put_item(request));
-                self.check_write(key, answer, journal)
+                let response = call(&request, |request| self.database.put_item(request));
+                self.check_write(key, response, journal)
             }
             "UpdateItem" => {
                 let key = request["Key"]["pk"]["S"].as_str().unwrap();
-                let answer = call(&request, |request| self.database.update_item(request));
-                self.check_write(key, answer, journal)
+                let response = call(&request, |request| self.database.update_item(request));
+                self.check_write(key, response, journal)
             }
             "Query" => {
                 let now = self.elapsed();
@@ -230,13 +230,13 @@ impl Services {
                     journal.lock().unwrap().faults += 1;
                     return error(400, "ThrottlingException");
                 }
-                let answer = self.logs(operation, body).await;
-                if answer.0 == 200 {
+                let response = self.logs(operation, body).await;
+                if response.0 == 200 {
                     let name = request["logGroupName"].as_str().unwrap().to_owned();
                     journal.lock().unwrap().log_group_left = true;
                     self.state.lock().unwrap().log_groups.insert(name);
                 }
-                answer
+                response
             }
             "PutRetentionPolicy" => self.logs(operation, body).await,
             other => panic!("the function called {other}"),
@@ -247,15 +247,15 @@ impl Services {
         let target = format!("Logs_20140328.{operation}").parse().unwrap();
         let headers = [("x-amz-target".parse().unwrap(), target)].into_iter().collect();
         let (method, uri) = ("POST".to_owned(), "https://logs.us-east-1.amazonaws.com/".to_owned());
-        let answer = self.logs.handle(MockRequest { method, uri, headers, body: body.to_vec().into() }).await;
-        (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+        let response = self.logs.handle(MockRequest { method, uri, headers, body: body.to_vec().into() }).await;
+        (response.status, String::from_utf8(response.body.to_vec()).unwrap())
     }
 
     /// Notes a write that was applied, and checks that the item may become what it is now.
-    fn check_write(&self, key: &str, answer: (u16, String), journal: &Mutex<Journal>) -> (u16, String) {
-        if answer.0 != 200 {
+    fn check_write(&self, key: &str, response: (u16, String), journal: &Mutex<Journal>) -> (u16, String) {
+        if response.0 != 200 {
             journal.lock().unwrap().writes.count(key, -1);
-            return answer;
+            return response;
         }
         let before = self.state.lock().unwrap().items.get(key).cloned();
         let after = self.item(key).unwrap();
@@ -272,7 +272,7 @@ impl Services {
             let delay = self.state.lock().unwrap().index_delay();
             self.written(key, Some(after), delay);
         }
-        answer
+        response
     }
 
     /// A definition is declared gone: no run of it may be left that the index has shown all the time since the request
@@ -301,7 +301,7 @@ fn call<Q: DeserializeOwned, A: Serialize>(
     operation: impl FnOnce(Q) -> dynoxide::Result<A>,
 ) -> (u16, String) {
     match operation(Q::deserialize(request).unwrap()) {
-        Ok(answer) => (200, serde_json::to_string(&answer).unwrap()),
+        Ok(response) => (200, serde_json::to_string(&response).unwrap()),
         Err(error) => (error.status_code(), error.to_json()),
     }
 }

@@ -41,7 +41,7 @@ thread_local! {
 /// Does something on services whose time is virtual: it jumps to the next thing that happens.
 ///
 /// # Panics
-/// If anything panics: the function answers panics with 500, and nobody may be waiting for a spawned task.
+/// If anything panics: the function turns a panic into a 500, and nobody may be waiting for a spawned task.
 pub fn on_virtual_time<T>(database: Database, seed: u64, quota: f64, work: impl AsyncFnOnce(&Arc<Services>) -> T) -> T {
     static COUNT_PANICS: Once = Once::new();
     COUNT_PANICS.call_once(|| {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use workflow_runs::Sources;
 
-/// A clock, shared by all environments of a test.
+/// A clock, shared by all processes of a test.
 #[derive(Clone)]
 pub struct Clock(Arc<Mutex<Timestamp>>);
 

@@ -1,9 +1,9 @@
 //! What every test starts with: a server of its own, services of its own, and a look behind the scenes.
 
-pub mod answer;
 pub mod clock;
 pub mod events;
 pub mod request;
+mod response;
 mod spy;
 pub mod table;
 
@@ -26,18 +26,18 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::{App, Config, Sources};
 
-pub use answer::Answer;
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
 use local::embedded::{self, Embedded};
 use local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+pub use response::ApiResponse;
 pub use spy::Fault;
 use spy::{Spy, observe};
 
 /// A client token.
 pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
 
-/// A server, as one environment of the function behind one gateway, and the services it uses.
+/// A server, as one process of the function behind one gateway, and the services it uses.
 pub struct TestApp {
     /// Where the server is.
     pub url: String,
@@ -82,12 +82,12 @@ impl TestApp {
         app
     }
 
-    /// Another environment of the same function, which knows nothing yet, behind a gateway for this account's callers.
-    pub async fn other_environment(&self, account_id: &'static str) -> Self {
+    /// Another process of the same function, which knows nothing yet, behind a gateway for this account's callers.
+    pub async fn other_process(&self, account_id: &'static str) -> Self {
         self.reconfigured(account_id, |config| config).await
     }
 
-    /// Another environment, with another configuration.
+    /// Another process, with another configuration.
     pub async fn reconfigured(&self, account_id: &'static str, configure: impl FnOnce(Config) -> Config) -> Self {
         let (services, spied) = (self.services.clone(), configure(self.spied.clone()));
         let (sources, spy) = (self.sources.clone(), self.spy.clone());
@@ -103,22 +103,22 @@ impl TestApp {
 
     /// Creates a definition through the API.
     pub async fn define(&self, account_id: &str, name: &str) {
-        let answer = self.call(account_id, "PUT", DEFINITIONS, json!({"name": name})).await;
-        answer.assert_success(201, &json!({"status": "ACTIVE"}));
+        let response = self.call(account_id, "PUT", DEFINITIONS, json!({"name": name})).await;
+        response.assert_success(201, &json!({"status": "ACTIVE"}));
     }
 
     /// Deletes a definition through the API.
     pub async fn delete_definition(&self, account_id: &str, name: &str) {
-        let answer = self.call(account_id, "DELETE", &definition(name), Value::Null).await;
-        answer.assert_success(202, &json!({"status": "DELETING"}));
+        let response = self.call(account_id, "DELETE", &definition(name), Value::Null).await;
+        response.assert_success(202, &json!({"status": "DELETING"}));
     }
 
     /// Starts a run of one of [`LOCAL_ACCOUNT`]'s definitions through the API; its id.
     pub async fn start_run(&self, definition: &str) -> String {
         let body = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}});
-        let answer = self.call(LOCAL_ACCOUNT, "PUT", &runs(definition), body).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        answer.body["workflowRunId"].as_str().unwrap().to_owned()
+        let response = self.call(LOCAL_ACCOUNT, "PUT", &runs(definition), body).await;
+        assert_eq!(response.status, 201, "{response:?}");
+        response.body["workflowRunId"].as_str().unwrap().to_owned()
     }
 
     /// Starts this many runs, several at once; returns their ids.
@@ -127,14 +127,14 @@ impl TestApp {
     }
 
     /// Ends a run of one of [`LOCAL_ACCOUNT`]'s definitions through the API.
-    pub async fn end_run(&self, definition: &str, id: &str, status: &str) -> Answer {
+    pub async fn end_run(&self, definition: &str, id: &str, status: &str) -> ApiResponse {
         self.call(LOCAL_ACCOUNT, "PUT", &run(definition, id), json!({"status": status})).await
     }
 
     /// A request of this account, as a REST API hands it over; `null` is no body.
-    pub async fn call(&self, account_id: &str, method: &str, uri: &str, body: Value) -> Answer {
+    pub async fn call(&self, account_id: &str, method: &str, uri: &str, body: Value) -> ApiResponse {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        Answer::of_proxy_response(&self.invoke(&events::rest(account_id, method, uri, &body)).await)
+        ApiResponse::of_proxy_response(&self.invoke(&events::rest(account_id, method, uri, &body)).await)
     }
 
     /// The real client, which sends each request once.
@@ -143,16 +143,20 @@ impl TestApp {
     }
 
     /// A request that no client would send.
-    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+    pub async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> ApiResponse {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.url)).body(body.into()).unwrap();
         let response = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body: serde_json::from_slice(&body).unwrap() }
+        ApiResponse {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_slice(&body).unwrap(),
+        }
     }
 
     /// A request with this body, for the definition `demo`.
-    pub async fn put(&self, body: impl Into<Body>) -> Answer {
+    pub async fn put(&self, body: impl Into<Body>) -> ApiResponse {
         self.send("PUT", &events::runs("demo"), body).await
     }
 

@@ -1,8 +1,8 @@
-//! The requests of the nine operations, and the answers that the API documents for them.
+//! The requests of the nine operations, and the responses that the API documents for them.
 
 use serde_json::{Value, json};
 
-use crate::simulator::process::Answer;
+use crate::support::ApiResponse;
 
 /// A request, without its account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub enum Request {
     DeleteRun { name: &'static str, id: String },
 }
 
-/// The statuses with which each operation may answer, its success first.
+/// The statuses that each operation may return, its success first.
 pub const DOCUMENTED: [(&str, &[u16]); 9] = [
     ("CreateWorkflowDefinition", &[201, 400, 403, 409, 429, 500]),
     ("CreateWorkflowRun", &[201, 400, 403, 404, 409, 429, 500]),
@@ -31,7 +31,7 @@ pub const DOCUMENTED: [(&str, &[u16]); 9] = [
     ("UpdateWorkflowRun", &[200, 400, 403, 404, 409, 429, 500]),
 ];
 
-/// The statuses with which this operation may answer, its success first; none, if there is no such operation.
+/// The statuses that this operation may return, its success first; none if there is no such operation.
 pub fn documented(operation: &str) -> &'static [u16] {
     DOCUMENTED.iter().find(|(name, _)| *name == operation).map_or(&[], |(_, statuses)| statuses)
 }
@@ -122,7 +122,7 @@ impl Request {
         }
     }
 
-    /// The statuses with which the operation may answer, its success first.
+    /// The statuses that the operation may return, its success first.
     pub fn documented(&self) -> &'static [u16] {
         documented(self.operation())
     }
@@ -139,12 +139,12 @@ impl Request {
             }
     }
 
-    /// Checks that an answer is a documented one of this operation.
+    /// Checks that a response is a documented one of this operation.
     ///
     /// # Panics
     /// If it is not.
-    pub fn check_documented(&self, answer: &Answer) {
-        let (error, retry_after) = match answer.status {
+    pub fn check_documented(&self, response: &ApiResponse) {
+        let (error, retry_after) = match response.status {
             200..300 => ("", false),
             400 => ("ValidationException", false),
             403 => ("AccessDeniedException", false),
@@ -153,19 +153,20 @@ impl Request {
             429 => ("ThrottlingException", true),
             _ => ("InternalServerException", true),
         };
-        assert!(self.documented().contains(&answer.status), "{self:?}: {answer:?}");
-        assert_eq!((&*answer.error, answer.retry_after), (error, retry_after), "{self:?}: {answer:?}");
-        assert_eq!(answer.body["__type"].as_str().unwrap_or_default(), error, "{self:?}: {answer:?}");
-        assert!(!answer.replayed || answer.status == 201, "{self:?}: {answer:?}");
+        assert!(self.documented().contains(&response.status), "{self:?}: {response:?}");
+        let shown = (response.error(), response.header("retry-after").is_some());
+        assert_eq!(shown, (error, retry_after), "{self:?}: {response:?}");
+        assert_eq!(response.body["__type"].as_str().unwrap_or_default(), error, "{self:?}: {response:?}");
+        assert!(!response.is_replay() || response.status == 201, "{self:?}: {response:?}");
         // CloudWatch Logs refuses names, too, when a fault says so.
-        let fields = answer.body["fieldList"].as_array().into_iter().flatten().map(|field| &field["name"]);
+        let fields = response.body["fieldList"].as_array().into_iter().flatten().map(|field| &field["name"]);
         let is_refused = matches!(self, Self::CreateRun { log_group: Some(_), .. }) && fields.eq(["logGroupName"]);
-        assert_eq!(answer.status == 400, !self.is_valid() || is_refused, "{self:?}: {answer:?}");
-        let of_definition = || answer.body["resourceType"] == "workflow-definition";
-        let names_it = match answer.status {
-            404 | 409 if of_definition() => answer.body["resourceId"] == self.definition().unwrap(),
+        assert_eq!(response.status == 400, !self.is_valid() || is_refused, "{self:?}: {response:?}");
+        let of_definition = || response.body["resourceType"] == "workflow-definition";
+        let names_it = match response.status {
+            404 | 409 if of_definition() => response.body["resourceId"] == self.definition().unwrap(),
             _ => true,
         };
-        assert!(names_it, "{self:?}: {answer:?}");
+        assert!(names_it, "{self:?}: {response:?}");
     }
 }

@@ -28,17 +28,17 @@ struct Plan {
 pub enum Fault {
     /// None: the next plan is for calls after these.
     Pass,
-    /// The service answers with this status and error code.
+    /// The service responds with this status and error code.
     Error(u16, &'static str),
     /// The connection breaks before the service has seen the call.
     Cut,
-    /// The service applies the call, and the answer is lost.
+    /// The service applies the call, and the response is lost.
     Lost,
-    /// No answer comes.
+    /// No response comes.
     Hang,
-    /// The service answers none until this many calls wait for it at the same moment.
+    /// The service responds once this many calls wait for it at the same moment.
     Gather(usize),
-    /// `Query` ends its answer after one item, as it does at a megabyte.
+    /// `Query` ends its response after one item, as it does at a megabyte.
     EndEarly,
     /// `BatchGetItem` leaves all keys unprocessed.
     Unprocessed,
@@ -122,7 +122,7 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
             while spy.1.load(Ordering::Relaxed) < calls {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            // They have all been here: from now on the service answers.
+            // They have all been here: from now on the service responds.
             std::mem::forget(waiting);
             next.run(request).await
         }
@@ -138,7 +138,7 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
     }
 }
 
-/// An answer that ends before its promised length.
+/// A response that ends before its promised length.
 fn broken() -> Response {
     let end = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken")) });
     Response::builder().header("content-length", "2").body(Body::from_stream(end)).unwrap()

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{properties, template};
-use crate::lambda::{answer_events, event, requests};
+use crate::lambda::{event, handle_events, requests};
 use crate::support::{Fault, TOKEN, TestApp, body};
 
 /// The metrics of the namespace and their dimension sets.
@@ -150,7 +150,7 @@ fn each_alarm_says_what_to_do_and_is_on_the_dashboard() {
 async fn the_function_publishes_these_metrics() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "ThrottlingException"));
-    let (_, log) = answer_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
+    let (_, log) = handle_events(&app, vec![event(0, "demo", &body(TOKEN, "/a").to_string())], &[]).await;
     let line = requests(&log).remove(0);
     let mut published: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {

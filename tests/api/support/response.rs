@@ -1,18 +1,18 @@
-//! What the API answers, and what it has to consist of.
+//! The API's responses, and what they must consist of.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-/// An HTTP answer.
-#[derive(Debug)]
-pub struct Answer {
+/// An HTTP response.
+#[derive(Clone, Debug)]
+pub struct ApiResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Value,
 }
 
-impl Answer {
-    /// The answer in a proxy response. REST APIs get their headers in the multi-value form, HTTP APIs in the other.
+impl ApiResponse {
+    /// The response in a proxy response. REST APIs get their headers in the multi-value form, HTTP APIs in the other.
     pub fn of_proxy_response(response: &Value) -> Self {
         let single = response["headers"].as_object().into_iter().flatten();
         let multiple = response["multiValueHeaders"].as_object().into_iter().flatten();
@@ -23,6 +23,22 @@ impl Answer {
         let status = response["statusCode"].as_u64().and_then(|status| status.try_into().ok());
         let body = response["body"].as_str().unwrap();
         Self { status: status.unwrap(), headers: headers.collect(), body: serde_json::from_str(body).unwrap() }
+    }
+
+    /// The response in what the handler returns.
+    pub fn of_http(response: &lambda_http::Response<lambda_http::Body>) -> Self {
+        let body = serde_json::from_slice(response.body()).unwrap();
+        Self { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    /// Whether a previous request has done the work.
+    pub fn is_replay(&self) -> bool {
+        self.header("idempotent-replayed").is_some()
+    }
+
+    /// The name of the error; empty, if it is none.
+    pub fn error(&self) -> &str {
+        self.header("x-amzn-errortype").unwrap_or_default()
     }
 
     /// Asserts a success with this status and body, of a request that was not a replay.
