@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The Nova Act SDK, unmodified, starts and ends runs through the recipe in README.md.
+"""The Nova Act SDK, unmodified, starts and ends runs through the recipe in README.md, and its command line creates, lists,
+shows and deletes what it calls workflows.
 
 usage: nova_act_sdk.py ENDPOINT
 
@@ -7,10 +8,13 @@ ENDPOINT is an API with the workflow definition `demo`, such as that of the loca
 credentials it has; a stand-in answers. Needs the packages in .ci/requirements-nova-act.txt.
 """
 import http.server
+import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 import threading
 
 # For the SDK's sessions and the client below; nothing checks them.
@@ -55,10 +59,13 @@ def check_signature(request, **_):
     assert b"/us-east-1/execute-api/aws4_request" in request.headers["Authorization"], request.headers
 
 
-def main():
-    sts = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sts)
-    threading.Thread(target=sts.serve_forever, daemon=True).start()
-    os.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{sts.server_port}"
+def check(what, holds, seen):
+    if not holds:
+        sys.exit(f"{what}: {seen}")
+    print(f"ok: {what}", flush=True)
+
+
+def check_workflow():
     documented = {}
     exec(recipe(), documented)
     documented["session"].register("before-send.nova-act", check_signature)
@@ -80,8 +87,40 @@ def main():
         except RuntimeError as raised:
             assert raised is error, raised
         seen = reader.get_workflow_run(**run)
-        assert seen["status"] == status and seen["endedAt"] >= seen["startedAt"], seen
-        print(f"ok: a Workflow of the Nova Act SDK that {'raises' if error else 'ends'} leaves its run {status}")
+        check(f"a Workflow of the Nova Act SDK that {'raises' if error else 'ends'} leaves its run {status}",
+              seen["status"] == status and seen["endedAt"] >= seen["startedAt"], seen)
+
+
+def check_command_line():
+    """It signs for `nova-act`, so that a deployed stack is reached through the console only."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HOME": home, "AWS_ENDPOINT_URL_NOVA_ACT": ENDPOINT}
+
+        def act(command):
+            done = subprocess.run([pathlib.Path(sys.executable).with_name("act"), "workflow", *command.split()],
+                                  env=environment, capture_output=True, text=True)
+            check(f"act workflow {command}", done.returncode == 0, f"{done.stdout}\n{done.stderr}")
+            return done.stdout
+
+        act("create --name from-the-command-line --skip-s3-creation")
+        seen = act("list")
+        check("lists what it has created", re.search(r"from-the-command-line.*synced", seen) and re.search(r"demo.*remote", seen), seen)
+        seen = act("show --name from-the-command-line")
+        check("shows it", ":workflow-definition/from-the-command-line" in seen, seen)
+        runs = json.loads(act("list-runs --name demo --json --status failed"))
+        check("lists runs", runs and {run["status"] for run in runs} == {"FAILED"}, runs)
+        act("delete --name from-the-command-line --cleanup --force")
+        reader = boto3.client("nova-act", endpoint_url=ENDPOINT)
+        seen = reader.get_workflow_definition(workflowDefinitionName="from-the-command-line")
+        check("deletes it", seen["status"] == "DELETING", seen)
+
+
+def main():
+    sts = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sts)
+    threading.Thread(target=sts.serve_forever, daemon=True).start()
+    os.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{sts.server_port}"
+    check_workflow()
+    check_command_line()
 
 
 if __name__ == "__main__":
