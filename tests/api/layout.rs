@@ -34,11 +34,3 @@ fn no_import_runs_back_up() {
     }
     assert!(imports > 50, "only {imports} imports were found");
 }
-
-#[test]
-fn no_module_is_longer_than_300_lines() {
-    for file in source_files(Path::new(SRC)) {
-        let lines = fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= 300, "{} has {lines} lines", file.display());
-    }
-}

@@ -15,7 +15,6 @@ mod lambda;
 mod layout;
 mod load;
 mod logs;
-mod operation_failures;
 mod operations;
 mod pages;
 mod races;

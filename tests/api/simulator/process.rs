@@ -4,11 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lambda_http::{Context, RequestExt as _};
+use lambda_runtime::Context;
 use local::embedded;
 use serde_json::Value;
 use uuid::Uuid;
-use workflow_runs::handler::handle;
 use workflow_runs::model::RunTimeout;
 use workflow_runs::{App, Sources};
 
@@ -16,11 +15,11 @@ use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
 use super::services::Services;
 use crate::support::request::Request;
-use crate::support::{ApiResponse, events, own_region};
+use crate::support::{ApiResponse, events, invoke, own_region};
 
 /// One process of the function.
 pub struct Process {
-    app: App,
+    app: Arc<App>,
     settings: Settings,
     services: Arc<Services>,
     death: Arc<Death>,
@@ -60,7 +59,7 @@ impl Process {
         let clock = Arc::clone(services);
         let sources =
             Sources { now: Arc::new(move || clock.now()), uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))) };
-        let app = App::new(config, sources, |_| ());
+        let app = Arc::new(App::new(config, sources, |_| ()));
         Self { app, settings, services: Arc::clone(services), death, started: services.elapsed() }
     }
 
@@ -82,16 +81,16 @@ impl Process {
         let mut context = Context::default();
         let deadline = self.services.now() + SignedDuration::try_from(self.settings.timeout).unwrap();
         context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
-        let request = lambda_http::request::from_str(&event.to_string()).unwrap().with_lambda_context(context);
+        let event = event.to_string();
 
         let journal = Arc::new(Mutex::new(Journal { began: self.services.elapsed(), ..Journal::default() }));
         let response = tokio::select! {
             biased;
             () = self.death.happens() => None,
-            response = JOURNAL.scope(Arc::clone(&journal), handle(&self.app, request)) => Some(response),
+            response = JOURNAL.scope(Arc::clone(&journal), invoke(&self.app, &event, context)) => Some(response),
         };
         let journal = journal.lock().unwrap().clone();
-        (response.map(|response| ApiResponse::of_http(&response)), journal)
+        (response, journal)
     }
 
     pub fn is_dead(&self) -> bool {

@@ -22,9 +22,10 @@ use axum::middleware::from_fn_with_state;
 use futures_util::{StreamExt as _, stream};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use workflow_runs::{App, Config, Sources};
+use workflow_runs::{App, Config, Sources, lambda};
 
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
@@ -167,12 +168,7 @@ impl TestApp {
 
     /// Breaks calls to come.
     pub fn fail(&self, operation: &'static str, times: usize, fault: Fault) {
-        self.spy.fail(operation, "", times, fault);
-    }
-
-    /// Breaks calls to come that read or write the item whose key begins with this.
-    pub fn fail_item(&self, operation: &'static str, key: &'static str, times: usize, fault: Fault) {
-        self.spy.fail(operation, key, times, fault);
+        self.spy.fail(operation, times, fault);
     }
 
     /// Breaks no more calls.
@@ -184,6 +180,13 @@ impl TestApp {
     pub fn calls(&self) -> Vec<String> {
         self.spy.calls()
     }
+}
+
+/// Invokes the function with an event in a context, as Lambda does.
+pub async fn invoke(app: &Arc<App>, event: &str, context: Context) -> ApiResponse {
+    let event = LambdaEvent::new(serde_json::from_str(event).unwrap(), context);
+    let Ok(response) = lambda::service(Arc::clone(app)).call(event).await;
+    ApiResponse::of_proxy_response(&serde_json::to_value(response).unwrap())
 }
 
 /// The real client of a server at this URL, which sends each request once.

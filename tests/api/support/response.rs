@@ -25,12 +25,6 @@ impl ApiResponse {
         Self { status: status.unwrap(), headers: headers.collect(), body: serde_json::from_str(body).unwrap() }
     }
 
-    /// The response in what the handler returns.
-    pub fn of_http(response: &lambda_http::Response<lambda_http::Body>) -> Self {
-        let body = serde_json::from_slice(response.body()).unwrap();
-        Self { status: response.status().as_u16(), headers: response.headers().clone(), body }
-    }
-
     /// Whether a previous request has done the work.
     pub fn is_replay(&self) -> bool {
         self.header("idempotent-replayed").is_some()

@@ -19,7 +19,6 @@ pub struct Spy(Arc<Mutex<(Vec<String>, Vec<Plan>)>>, Arc<AtomicUsize>);
 /// What happens to the next `times` calls of an operation.
 struct Plan {
     operation: &'static str,
-    key: &'static str,
     times: usize,
     fault: Fault,
 }
@@ -61,9 +60,9 @@ impl Drop for Waiting {
 }
 
 impl Spy {
-    /// Breaks calls to come that read or write the item whose key begins with this.
-    pub fn fail(&self, operation: &'static str, key: &'static str, times: usize, fault: Fault) {
-        self.0.lock().unwrap().1.push(Plan { operation, key, times, fault });
+    /// Breaks calls to come.
+    pub fn fail(&self, operation: &'static str, times: usize, fault: Fault) {
+        self.0.lock().unwrap().1.push(Plan { operation, times, fault });
     }
 
     /// Breaks no more calls.
@@ -94,10 +93,9 @@ pub async fn observe(State(spy): State<Spy>, request: Request, next: Next) -> Re
         }
         _ => {}
     }
-    let key = json["Item"]["pk"]["S"].as_str().or(json["Key"]["pk"]["S"].as_str()).unwrap_or_default();
     let fault = {
         let (calls, plans) = &mut *spy.0.lock().unwrap();
-        let planned = |plan: &&mut Plan| plan.operation == operation && plan.times > 0 && key.starts_with(plan.key);
+        let planned = |plan: &&mut Plan| plan.operation == operation && plan.times > 0;
         let fault = plans.iter_mut().find(planned).map(|plan| {
             plan.times -= 1;
             plan.fault
