@@ -19,7 +19,7 @@ fn requests(id: &str) -> [(&'static str, String, Value, u16, Vec<&'static str>);
 }
 
 #[tokio::test]
-async fn an_environment_that_knows_the_definition_makes_one_call_and_a_listing_one_for_each_shard() {
+async fn a_process_that_knows_the_definition_makes_one_call_and_a_listing_one_for_each_shard() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     app.calls();
@@ -34,7 +34,7 @@ async fn an_environment_that_knows_the_definition_makes_one_call_and_a_listing_o
 }
 
 #[tokio::test]
-async fn an_environment_that_does_not_know_the_definition_makes_one_call_more_and_none_to_read_a_run() {
+async fn a_process_that_does_not_know_the_definition_makes_one_call_more_and_none_to_read_a_run() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     for (method, path, body, status, mut calls) in requests(&id) {

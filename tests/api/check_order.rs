@@ -46,7 +46,7 @@ async fn a_request_that_nobody_has_signed_is_denied_whatever_else_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_valid_is_refused_before_anything_is_looked_up() {
+async fn an_invalid_request_is_rejected_before_anything_is_looked_up() {
     let app = TestApp::start().await;
     for (method, uri, body, fields) in [
         ("PUT", runs("nope"), json!({}), ["clientInfo", "modelId"].as_slice()),
@@ -129,7 +129,7 @@ async fn an_empty_body_is_an_empty_object() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_a_json_object_is_refused() {
+async fn a_body_that_is_not_a_json_object_is_rejected() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     for body in ["[]", "null", "1", "\"x\"", "{", "{'name': 1}", " "] {

@@ -152,7 +152,7 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
 }
 
 #[tokio::test]
-async fn an_environment_that_knows_the_old_definition_starts_runs_for_a_minute_and_no_longer() {
+async fn a_process_that_knows_the_old_definition_starts_runs_for_a_minute_and_no_longer() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let stale = app.other_process(LOCAL_ACCOUNT).await;

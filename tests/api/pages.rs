@@ -13,21 +13,21 @@ use crate::support::{Clock, Fault, TestApp, client};
 const ORDERS: [&str; 2] = ["Ascending", "Descending"];
 
 /// A listing: where it is, the member with its summaries, the member with what a summary is about.
-struct Listing {
+struct Pages {
     path: String,
     summaries: &'static str,
     id: &'static str,
 }
 
-fn definitions() -> Listing {
-    Listing { path: DEFINITIONS.to_owned(), summaries: "workflowDefinitionSummaries", id: "workflowDefinitionName" }
+fn definitions() -> Pages {
+    Pages { path: DEFINITIONS.to_owned(), summaries: "workflowDefinitionSummaries", id: "workflowDefinitionName" }
 }
 
-fn runs_of(definition: &str) -> Listing {
-    Listing { path: runs(definition), summaries: "workflowRunSummaries", id: "workflowRunId" }
+fn runs_of(definition: &str) -> Pages {
+    Pages { path: runs(definition), summaries: "workflowRunSummaries", id: "workflowRunId" }
 }
 
-impl Listing {
+impl Pages {
     /// A page: its ids, and where it goes on.
     async fn page(&self, app: &TestApp, order: &str, query: &str) -> (Vec<String>, Option<String>) {
         let response =
@@ -54,7 +54,7 @@ impl Listing {
 }
 
 /// Asserts that pages of every size, in both orders, have each of these ids once, and that none is empty.
-async fn assert_every_page_is_right(app: &TestApp, listing: &Listing, oldest_first: &[String]) {
+async fn assert_every_page_is_right(app: &TestApp, listing: &Pages, oldest_first: &[String]) {
     for order in ORDERS {
         let mut expected = oldest_first.to_vec();
         if order == "Descending" {
@@ -119,7 +119,7 @@ async fn a_hundred_results_are_on_a_page_unless_the_request_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_page_is_full_even_if_dynamodb_ends_its_answers_early() {
+async fn a_page_is_full_even_if_dynamodb_ends_its_responses_early() {
     let app = TestApp::start_at(&Clock::new()).await;
     let mut ids = app.start_runs("demo", 25).await;
     ids.sort_unstable();
@@ -212,13 +212,13 @@ async fn a_token_may_be_used_with_another_page_size_and_in_another_order() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_listing_has_not_given_out_is_refused() {
+async fn a_token_that_the_listing_has_not_given_out_is_rejected() {
     let app = TestApp::start().await;
     for name in ["one", "two"] {
         app.define(LOCAL_ACCOUNT, name).await;
         app.start_run("demo").await;
     }
-    let token_of = async |listing: &Listing| listing.page(&app, "Ascending", "maxResults=1").await.1.unwrap();
+    let token_of = async |listing: &Pages| listing.page(&app, "Ascending", "maxResults=1").await.1.unwrap();
     let encode = |key: &str| BASE64_URL_SAFE_NO_PAD.encode(key);
     for listing in [definitions(), runs_of("demo")] {
         let token = token_of(&listing).await;

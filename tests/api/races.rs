@@ -54,7 +54,7 @@ async fn start(app: &TestApp, token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_18_parallel_ends_of_one_run_one_status_wins_and_every_200_tells_the_truth() {
+async fn of_18_parallel_ends_of_one_run_one_status_wins_and_every_200_is_true() {
     let app = TestApp::start().await;
     for round in 0..ROUNDS {
         let id = start(&app, &format!("{TOKEN}-{round}")).await;

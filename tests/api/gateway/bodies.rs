@@ -54,7 +54,7 @@ async fn a_compatibility_version_is_any_32_bit_integer() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
+async fn a_body_that_is_not_json_is_rejected_with_the_place_where_it_broke() {
     let app = TestApp::start().await;
     for (bad, place) in [
         (r#"{"modelId": "#, "line 1 column 12"),
@@ -87,7 +87,7 @@ async fn a_body_that_is_not_json_is_refused_with_the_place_where_it_broke() {
 }
 
 #[tokio::test]
-async fn members_that_stand_twice_are_refused() {
+async fn duplicate_members_are_rejected() {
     let app = TestApp::start().await;
     let twice = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1, "compatibilityVersion": 2}}"#;
     let response = app.put(twice).await;
@@ -108,7 +108,7 @@ async fn unknown_members_are_ignored_whatever_they_hold() {
 }
 
 #[tokio::test]
-async fn hostile_bodies_are_refused_and_leave_nothing_behind() {
+async fn hostile_bodies_are_rejected_and_leave_nothing_behind() {
     let app = TestApp::start().await;
     let million = "x".repeat(1_000_000);
     let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);

@@ -56,7 +56,7 @@ fn unsigned() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_has_signed_is_refused_and_leaves_nothing_behind() {
+async fn an_unsigned_request_is_rejected_and_leaves_nothing_behind() {
     let app = TestApp::start().await;
     for event in unsigned() {
         let response = ApiResponse::of_proxy_response(&app.invoke(&event).await);

@@ -47,7 +47,7 @@ fn every_sample_event_has_a_test() {
 }
 
 #[tokio::test]
-async fn every_sample_event_is_answered_as_its_name_says() {
+async fn every_sample_event_gets_the_response_that_its_name_says() {
     let app = TestApp::start().await;
     for Expected { event: name, status, error } in expected() {
         let name = name.as_str();
@@ -240,7 +240,7 @@ async fn headers_and_query_strings_do_not_matter_whatever_they_hold() {
 }
 
 #[tokio::test]
-async fn an_http_api_gets_the_same_answers_as_a_rest_api() {
+async fn an_http_api_gets_the_same_responses_as_a_rest_api() {
     let token = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
     let run = json!({"modelId": "m", "clientInfo": {"compatibilityVersion": 1}, "clientToken": token}).to_string();
     let of_both = async |make: fn(&str, &str, &str, &str) -> Value| {

@@ -7,7 +7,7 @@ use local::gateway::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use crate::simulator::network::{Fault, Network};
+use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::Process;
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
@@ -22,12 +22,12 @@ struct Watched {
 
 impl Watched {
     /// Starts a process on a network where this happens to the puts of log groups' items.
-    fn start(services: &Arc<Services>, fault: Fault) -> Self {
+    fn start(services: &Arc<Services>, fault: Fate) -> Self {
         let is_it = |operation: &str, key: &str| operation == "PutItem" && key.starts_with("log-group/");
-        Self::start_on(services, move |operation, key| if is_it(operation, key) { fault } else { Fault::None })
+        Self::start_on(services, move |operation, key| if is_it(operation, key) { fault } else { Fate::Served })
     }
 
-    fn start_on(services: &Arc<Services>, fault: impl Fn(&str, &str) -> Fault + Send + Sync + 'static) -> Self {
+    fn start_on(services: &Arc<Services>, fault: impl Fn(&str, &str) -> Fate + Send + Sync + 'static) -> Self {
         put_definition(services, ACCOUNT, "demo", "ACTIVE");
         let calls: Arc<Mutex<Vec<String>>> = Arc::default();
         let made = Arc::clone(&calls);
@@ -63,13 +63,13 @@ fn expires_at(item: &Value) -> i64 {
 #[test]
 fn a_warm_create_makes_one_call_and_a_cold_one_at_most_four() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let first = Watched::start(services, Fault::None);
+        let first = Watched::start(services, Fate::Served);
         let cold = created(&["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]);
         assert_eq!(first.create("demo", Some("/a")).await, cold);
         assert_eq!(first.create("demo", Some("/a")).await, created(&["PutItem"]));
         assert_eq!(first.create("demo", None).await, created(&["PutItem"]));
         for log_group_name in [Some("/a"), None] {
-            let other = Watched::start(services, Fault::None);
+            let other = Watched::start(services, Fate::Served);
             assert_eq!(other.create("demo", log_group_name).await, created(&["BatchGetItem", "PutItem"]));
         }
     });
@@ -90,7 +90,7 @@ fn size(value: &Value) -> usize {
 #[test]
 fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let process = Watched::start(services, Fault::None).process;
+        let process = Watched::start(services, Fate::Served).process;
         let usual = json!({
             "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
             "clientToken": "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab",
@@ -117,9 +117,9 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
 }
 
 #[test]
-fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
+fn a_request_that_is_rejected_makes_no_more_calls_than_it_needs() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let process = Watched::start(services, Fault::None);
+        let process = Watched::start(services, Fate::Served);
         assert_eq!(process.create("demo", Some("a b")).await, (400, vec![]));
         assert_eq!(process.create("nope", Some("/a")).await, (404, vec!["BatchGetItem".to_owned()]));
     });
@@ -128,7 +128,7 @@ fn a_request_that_is_refused_makes_no_more_calls_than_it_needs() {
 #[test]
 fn what_was_learnt_is_forgotten_in_time() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let process = Watched::start(services, Fault::None);
+        let process = Watched::start(services, Fate::Served);
         let start = Instant::now();
         for (seconds, calls) in [
             (0, vec!["BatchGetItem", "CreateLogGroup", "PutItem", "PutItem"]),
@@ -149,9 +149,9 @@ fn what_was_learnt_is_forgotten_in_time() {
 #[test]
 fn the_minute_for_which_a_definition_is_known_begins_when_its_read_is_sent() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let slow = Fault::Late(Duration::ZERO, Duration::from_millis(1_500));
+        let slow = Fate::Late(Duration::ZERO, Duration::from_millis(1_500));
         let is_read = |operation: &str| operation == "BatchGetItem";
-        let process = Watched::start_on(services, move |call, _| if is_read(call) { slow } else { Fault::None });
+        let process = Watched::start_on(services, move |call, _| if is_read(call) { slow } else { Fate::Served });
         let start = Instant::now();
         for (after, calls) in
             [(0, &["BatchGetItem", "PutItem"][..]), (59_500, &["PutItem"]), (60_500, &["BatchGetItem", "PutItem"])]
@@ -167,7 +167,7 @@ fn a_log_group_is_remembered_for_about_a_day() {
     let mut hours = Vec::new();
     for seed in 0..100 {
         on_virtual_time(database(), seed, 10.0, async |services| {
-            Watched::start(services, Fault::None).create("demo", Some("/a")).await;
+            Watched::start(services, Fate::Served).create("demo", Some("/a")).await;
             let seconds = expires_at(&services.item("log-group//a").unwrap()) - services.now().as_second();
             hours.push(seconds / 3_600);
         });
@@ -181,7 +181,7 @@ fn a_log_group_is_remembered_for_about_a_day() {
 #[test]
 fn an_item_that_has_expired_counts_as_absent() {
     on_virtual_time(database(), 0, 10.0, async |services| {
-        let process = Watched::start(services, Fault::None);
+        let process = Watched::start(services, Fate::Served);
         let now = services.now();
         let expired = json!({"pk": {"S": "log-group//a"}, "expiresAt": {"N": now.as_second().to_string()}});
         services.put(&expired);
@@ -193,8 +193,8 @@ fn an_item_that_has_expired_counts_as_absent() {
 
 #[test]
 fn a_log_groups_item_never_fails_a_run_and_is_tried_again_after_a_minute() {
-    let hangs = Fault::Late(Duration::from_hours(1), Duration::ZERO);
-    for fault in [Fault::Error(400, "AccessDeniedException"), Fault::Cut, hangs] {
+    let hangs = Fate::Late(Duration::from_hours(1), Duration::ZERO);
+    for fault in [Fate::Error(400, "AccessDeniedException"), Fate::Cut, hangs] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             let process = Watched::start(services, fault);
             let start = Instant::now();

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::history::{self, Record};
 use super::listing::{Listing, SeenPage};
 use super::run_model::run_id;
+use crate::simulator::coverage::{self, Sight};
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::journal::Journal;
 use crate::simulator::process::{Process, Settings};
@@ -106,9 +107,11 @@ impl World {
         };
         let operation = request.operation();
         if let Some(response) = &record.response {
-            let about = ["resourceType", "serviceCode"].map(|name| response.body[name].as_str().unwrap_or("-"));
-            services.trace(format_args!("{operation} {} {} {}", response.status, response.error(), about.join(" ")));
+            let about = ["resourceType", "serviceCode"].iter().find_map(|name| response.body[*name].as_str());
+            let about = about.unwrap_or_default();
+            services.trace(format_args!("{operation} {} {} {about}", response.status, response.error()));
             request.check_documented(response);
+            services.see(coverage::response(operation, response.status, about));
             check_what_there_is(services, &record);
             let took = record.ended.saturating_sub(invoked);
             assert!(took < self.settings.timeout, "a response after {took:?}: {request:?}");
@@ -117,9 +120,10 @@ impl World {
             let may_fail = journal.faults > 0 || out_of_time;
             assert!(may_fail || !is_failure(&record), "nothing has failed, and {record:?}");
             let is_gone = gone_before.is_some() && gone() == gone_before;
-            assert!(!is_gone || may_be_answered_of_what_is_gone(&record), "the definition is gone, and {record:?}");
+            assert!(!is_gone || may_be_said_of_what_is_gone(&record), "the definition is gone, and {record:?}");
         } else {
             services.trace(format_args!("{operation} died"));
+            services.see(Sight::Died(operation));
         }
         self.seen.lock().unwrap().history.push(record.clone());
         record
@@ -132,7 +136,7 @@ impl World {
                 sleep(Duration::from_millis(fastrand::u64(50..=1_000))).await;
             }
             let record = self.ask(account_id, request).await;
-            if record.is_success() || is_refusal(&record) {
+            if record.is_success() || is_rejection(&record) {
                 return Some(record);
             }
         }
@@ -175,19 +179,19 @@ impl World {
 fn is_failure(record: &Record) -> bool {
     match record.status() {
         403 | 429 | 500 => true,
-        400 | 409 => !is_refusal(record),
+        400 | 409 => !is_rejection(record),
         _ => false,
     }
 }
 
 /// Whether a request that is sent when the definition it names is gone may have this response.
-fn may_be_answered_of_what_is_gone(record: &Record) -> bool {
+fn may_be_said_of_what_is_gone(record: &Record) -> bool {
     let is_create = matches!(record.request, Request::CreateDefinition { .. });
     is_failure(record) || is_create || matches!(record.status(), 400 | 404)
 }
 
 /// Whether validation, or what the table holds, has refused the request: not a failure that passes.
-fn is_refusal(record: &Record) -> bool {
+fn is_rejection(record: &Record) -> bool {
     match record.status() {
         // CloudWatch Logs refuses names, too, when a fault says so.
         400 => !record.request.is_valid(),
@@ -208,7 +212,7 @@ fn check_what_there_is(services: &Services, record: &Record) {
         assert!(services.item(&key).is_some(), "201, and no run {key}");
         let has_log_group = log_group.as_ref().is_none_or(|name| services.log_groups().contains(name));
         assert!(has_log_group, "201, and no log group: {record:?}");
-    } else if record.refused_by() == Some((409, "workflow-run")) {
+    } else if record.rejected_by() == Some((409, "workflow-run")) {
         // Without a client token only its own run can be in the way, which was deleted before the response came.
         let is_its = id.map_or(record.writes.runs > 0, |id| record.member("resourceId") == Some(&id));
         assert!(is_its, "{record:?}");
@@ -219,7 +223,7 @@ fn check_left_behind(record: &Record, journal: &Journal, run_was_there: bool, ou
     // Who loses the race of the put may leave an empty log group. There is no race if the run was there before.
     let lost_the_race = journal.put_sent && !run_was_there;
     let may_write_runs = matches!(record.request, Request::CreateRun { .. });
-    if (is_refusal(record) && !lost_the_race) || !may_write_runs {
+    if (is_rejection(record) && !lost_the_race) || !may_write_runs {
         assert!(!journal.run_created && !journal.log_group_left, "{record:?} has left something behind");
     }
     if !record.is_success() && journal.run_created {

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::simulator::network::{Fault, Network};
+use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::Process;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
 
@@ -36,11 +36,11 @@ async fn latencies(process: &Arc<Process>, creates: usize) -> Vec<Duration> {
 }
 
 #[test]
-fn requests_of_one_environment_do_not_wait_for_each_other() {
+fn requests_of_one_process_do_not_wait_for_each_other() {
     for creates in [1, 8, 64] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");
-            let slow: Network = Arc::new(|_, _| Fault::Late(CALL / 2, CALL / 2));
+            let slow: Network = Arc::new(|_, _| Fate::Late(CALL / 2, CALL / 2));
             let first = Process::start(services, &slow, TIMEOUT);
             latencies(&Arc::new(first), 1).await;
             // To the next process, the table tells of the log group. Time is paused: a millisecond is a timer's tick.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use workflow_runs::model::ClientToken;
 
 use super::schedule::put_runs;
-use crate::simulator::network::{Fault, Network};
+use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time};
@@ -147,7 +147,7 @@ fn goes(services: &Services) -> bool {
 }
 
 /// A network on which `broken` calls from `first` on have this fault; and the number of calls made.
-fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: Fault) -> (Network, Arc<AtomicUsize>) {
+fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: Fate) -> (Network, Arc<AtomicUsize>) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
     let network = move |operation: &str, _: &str| {
@@ -155,7 +155,7 @@ fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: F
         if let Some(expected) = calls.get(call).filter(|_| call <= first) {
             assert_eq!(operation, *expected, "call {call}");
         }
-        if (first..first.saturating_add(broken)).contains(&call) { fault } else { Fault::None }
+        if (first..first.saturating_add(broken)).contains(&call) { fault } else { Fate::Served }
     };
     (Arc::new(network), made)
 }
@@ -167,7 +167,7 @@ fn settings() -> Settings {
 
 /// The response of a new process on a calm network.
 async fn response(services: &Arc<Services>, request: &Request) -> ApiResponse {
-    let calm: Network = Arc::new(|_, _| Fault::None);
+    let calm: Network = Arc::new(|_, _| Fate::Served);
     let (response, _) = Process::start_with(services, &calm, settings()).invoke(ACCOUNT, request).await;
     let response = response.unwrap();
     request.check_documented(&response);
@@ -191,7 +191,7 @@ fn the_calls_of_each_operation_are_the_ones_that_are_broken_here() {
         on_virtual_time(database(), 0, 10.0, async |services| {
             prepare(services, &scenario).await;
             let last = scenario.calls.len();
-            let (network, made) = network(scenario.calls, last, 0, Fault::None);
+            let (network, made) = network(scenario.calls, last, 0, Fate::Served);
             let process = Process::start_with(services, &network, settings());
             let (response, _) = process.invoke(ACCOUNT, &scenario.request).await;
             assert_eq!(response.unwrap().status, scenario.status, "{:?}", scenario.request);
@@ -206,14 +206,14 @@ fn wherever_an_operation_breaks_off_the_same_request_ends_it() {
     for scenario in scenarios() {
         for first in 0..scenario.calls.len() {
             for (fault, broken) in [
-                (Fault::Cut, 1),
-                (Fault::Cut, FOREVER),
-                (Fault::Lost, 1),
-                (Fault::Lost, FOREVER),
-                (Fault::Error(400, "AccessDeniedException"), FOREVER),
-                (Fault::Error(500, "InternalServerError"), FOREVER),
-                (Fault::DieBefore, 1),
-                (Fault::DieAfter, 1),
+                (Fate::Cut, 1),
+                (Fate::Cut, FOREVER),
+                (Fate::Lost, 1),
+                (Fate::Lost, FOREVER),
+                (Fate::Error(400, "AccessDeniedException"), FOREVER),
+                (Fate::Error(500, "InternalServerError"), FOREVER),
+                (Fate::DieBefore, 1),
+                (Fate::DieAfter, 1),
             ] {
                 on_virtual_time(database(), 0, 10.0, async |services| {
                     break_off_and_repeat(services, &scenario, first, broken, fault).await;
@@ -223,13 +223,7 @@ fn wherever_an_operation_breaks_off_the_same_request_ends_it() {
     }
 }
 
-async fn break_off_and_repeat(
-    services: &Arc<Services>,
-    scenario: &Scenario,
-    first: usize,
-    broken: usize,
-    fault: Fault,
-) {
+async fn break_off_and_repeat(services: &Arc<Services>, scenario: &Scenario, first: usize, broken: usize, fault: Fate) {
     let what = format!("{:?}, {fault:?} at call {first}", scenario.request);
     prepare(services, scenario).await;
     let runs_before = services.runs();
@@ -237,7 +231,7 @@ async fn break_off_and_repeat(
     let process = Process::start_with(services, &network, settings());
     let (failed, _) = process.invoke(ACCOUNT, &scenario.request).await;
     assert!(made.load(Ordering::Relaxed) > first, "{what}: the call was not made");
-    let dies = matches!(fault, Fault::DieBefore | Fault::DieAfter);
+    let dies = matches!(fault, Fate::DieBefore | Fate::DieAfter);
     assert_eq!(failed.is_none(), dies, "{what}: {failed:?}");
     if let Some(failed) = &failed {
         scenario.request.check_documented(failed);
@@ -249,7 +243,7 @@ async fn break_off_and_repeat(
     if is_create && broken == FOREVER && first <= commit {
         // Without its retention a log group will do.
         let commit_is_lost =
-            fault == Fault::Lost && scenario.calls[first..commit].iter().all(|call| *call == "PutRetentionPolicy");
+            fault == Fate::Lost && scenario.calls[first..commit].iter().all(|call| *call == "PutRetentionPolicy");
         if !commit_is_lost {
             assert_ne!(failed.unwrap().status, scenario.status, "{what}");
             assert_eq!(services.runs(), runs_before, "{what}");

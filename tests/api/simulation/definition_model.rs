@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::history::Record;
-use super::linearizability::{Event, Model};
+use super::linearizability::{Event, Model, Sometime};
 use super::run_model::since_start;
 use crate::support::request::Request;
 
@@ -15,9 +15,6 @@ const DAY: Duration = Duration::from_hours(24);
 const LINGER: Duration = Duration::from_mins(2);
 /// Definitions go, and their items expire, at whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
-
-/// An interval in which something has happened.
-type Sometime = (Duration, Duration);
 
 /// What there is under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,10 +27,10 @@ pub enum Definition<'a> {
 
 /// A request that tells about the definition, and the response.
 #[derive(Clone, Copy, Debug)]
-pub enum Action<'a> {
+pub enum DefinitionAction<'a> {
     Create(&'a Request),
     Replay(&'a Request),
-    RefuseCreate(&'a Request),
+    RejectCreate(&'a Request),
     Read(&'a Value),
     /// A run of it was started, read, ended or deleted, or its runs were listed.
     Find,
@@ -43,16 +40,16 @@ pub enum Action<'a> {
 }
 
 impl<'a> Model for Definition<'a> {
-    type Action = Action<'a>;
+    type Action = DefinitionAction<'a>;
 
-    fn after(&self, event: &Event<Action<'a>>) -> Vec<Self> {
+    fn after(&self, event: &Event<DefinitionAction<'a>>) -> Vec<Self> {
         self.views(event).into_iter().filter_map(|view| view.step(event)).collect()
     }
 }
 
 impl<'a> Definition<'a> {
     /// What it may have become by the passage of time alone.
-    fn views(&self, event: &Event<Action<'a>>) -> Vec<Self> {
+    fn views(&self, event: &Event<DefinitionAction<'a>>) -> Vec<Self> {
         let mut views = vec![self.clone()];
         if let Self::Deleting { create, since, .. } = self
             && event.until + SECOND >= since.0 + LINGER
@@ -67,34 +64,40 @@ impl<'a> Definition<'a> {
         views
     }
 
-    fn step(self, event: &Event<Action<'a>>) -> Option<Self> {
+    fn step(self, event: &Event<DefinitionAction<'a>>) -> Option<Self> {
         let created = |create| Self::Active { create, created: event.from };
         match (&self, event.action) {
-            (Self::Absent, Action::Create(create)) => Some(created(create)),
+            (Self::Absent, DefinitionAction::Create(create)) => Some(created(create)),
             // The name is free for another client token, and no late retry brings the old definition back.
-            (Self::Gone { create: old, .. }, Action::Create(create)) => {
+            (Self::Gone { create: old, .. }, DefinitionAction::Create(create)) => {
                 (token(old) != token(create) || token(create).is_none()).then(|| created(create))
             }
-            (Self::Gone { create: old, at }, Action::RefuseCreate(create)) => {
+            (Self::Gone { create: old, at }, DefinitionAction::RejectCreate(create)) => {
                 let may_be_there = event.from <= at.1 + DAY + SECOND;
                 (token(old) == token(create) && token(old).is_some() && may_be_there).then_some(self)
             }
-            (Self::Active { create: old, .. }, Action::Replay(create)) => (*old == create).then_some(self),
-            (Self::Active { create: old, .. }, Action::RefuseCreate(create)) => {
+            (Self::Active { create: old, .. }, DefinitionAction::Replay(create)) => (*old == create).then_some(self),
+            (Self::Active { create: old, .. }, DefinitionAction::RejectCreate(create)) => {
                 (*old != create || token(old).is_none()).then_some(self)
             }
-            (Self::Active { create, created }, Action::Read(body)) => {
+            (Self::Active { create, created }, DefinitionAction::Read(body)) => {
                 is_read(body, "ACTIVE", create, *created).then_some(self)
             }
-            (Self::Deleting { create, created, .. }, Action::Read(body)) => {
+            (Self::Deleting { create, created, .. }, DefinitionAction::Read(body)) => {
                 is_read(body, "DELETING", create, *created).then_some(self)
             }
-            (Self::Active { create, created }, Action::Delete) => {
+            (Self::Active { create, created }, DefinitionAction::Delete) => {
                 Some(Self::Deleting { create, created: *created, since: (event.from, event.until) })
             }
-            (Self::Active { .. }, Action::Find)
-            | (Self::Deleting { .. }, Action::RefuseCreate(_) | Action::Delete | Action::Find | Action::FindDeleting)
-            | (Self::Absent | Self::Gone { .. }, Action::FindNone) => Some(self),
+            (Self::Active { .. }, DefinitionAction::Find)
+            | (
+                Self::Deleting { .. },
+                DefinitionAction::RejectCreate(_)
+                | DefinitionAction::Delete
+                | DefinitionAction::Find
+                | DefinitionAction::FindDeleting,
+            )
+            | (Self::Absent | Self::Gone { .. }, DefinitionAction::FindNone) => Some(self),
             _ => None,
         }
     }
@@ -118,29 +121,33 @@ fn is_read(body: &Value, status: &str, create: &Request, created: Duration) -> b
 }
 
 /// What the history of an account says about one of its definitions.
-pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, name: &str) -> Vec<Event<Action<'a>>> {
+pub fn events<'a>(
+    history: impl Iterator<Item = &'a Record>,
+    account_id: &str,
+    name: &str,
+) -> Vec<Event<DefinitionAction<'a>>> {
     let mut events = Vec::new();
     let about = |record: &&Record| record.account_id == account_id && record.request.definition() == Some(name);
     for record in history.filter(about) {
-        let seen = match (&record.request, record.refused_by()) {
-            (_, Some((404, "workflow-definition"))) => Some(Action::FindNone),
-            (create @ Request::CreateDefinition { .. }, Some((409, _))) => Some(Action::RefuseCreate(create)),
-            (_, Some((409, "workflow-definition"))) => Some(Action::FindDeleting),
+        let seen = match (&record.request, record.rejected_by()) {
+            (_, Some((404, "workflow-definition"))) => Some(DefinitionAction::FindNone),
+            (create @ Request::CreateDefinition { .. }, Some((409, _))) => Some(DefinitionAction::RejectCreate(create)),
+            (_, Some((409, "workflow-definition"))) => Some(DefinitionAction::FindDeleting),
             (create @ Request::CreateDefinition { .. }, _) if record.is_success() && !record.has_created() => {
-                Some(Action::Replay(create))
+                Some(DefinitionAction::Replay(create))
             }
             (Request::GetDefinition { .. }, _) if record.is_success() => {
-                record.response.as_ref().map(|response| Action::Read(&response.body))
+                record.response.as_ref().map(|response| DefinitionAction::Read(&response.body))
             }
             (Request::CreateDefinition { .. } | Request::DeleteDefinition { .. }, _) => None,
-            _ if record.is_success() => Some(Action::Find),
+            _ if record.is_success() => Some(DefinitionAction::Find),
             _ => None,
         };
         let done = match &record.request {
             create @ Request::CreateDefinition { .. } if !record.is_success() || record.has_created() => {
-                Some(Action::Create(create))
+                Some(DefinitionAction::Create(create))
             }
-            Request::DeleteDefinition { .. } => Some(Action::Delete),
+            Request::DeleteDefinition { .. } => Some(DefinitionAction::Delete),
             _ => None,
         };
         let event = |until, certain, action| Event { from: record.invoked, until, certain, action };

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::run_model::run_id;
 use super::schedule::put_runs;
-use crate::simulator::network::{Fault, LATEST, Network};
+use crate::simulator::network::{Fate, LATEST, Network};
 use crate::simulator::process::Process;
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time};
@@ -41,7 +41,7 @@ fn definition(services: &Services) -> Value {
 }
 
 fn calm(services: &Arc<Services>) -> Process {
-    let calm: Network = Arc::new(|_, _| Fault::None);
+    let calm: Network = Arc::new(|_, _| Fate::Served);
     Process::start(services, &calm, TIMEOUT)
 }
 
@@ -57,7 +57,7 @@ fn a_deletion_that_lands_late_does_not_touch_the_next_definition_of_the_name() {
         let held_up = AtomicBool::new(false);
         let network: Network = Arc::new(move |operation, _| {
             let is_first = operation == "UpdateItem" && !held_up.swap(true, Ordering::Relaxed);
-            if is_first { Fault::Late(LATEST, Duration::ZERO) } else { Fault::None }
+            if is_first { Fate::Late(LATEST, Duration::ZERO) } else { Fate::Served }
         });
         assert_eq!(status(&Process::start(services, &network, TIMEOUT), &DELETION).await, 202);
         sleep(Duration::from_secs(5)).await;
@@ -80,7 +80,7 @@ fn a_deletion_that_read_the_old_definition_does_not_touch_the_runs_of_the_new_on
         // The definition is read a moment before it is gone. When it is marked, there is another one.
         let network: Network = Arc::new(|operation, _| {
             let is_read = operation == "GetItem";
-            if is_read { Fault::Late(Duration::ZERO, Duration::from_millis(900)) } else { Fault::None }
+            if is_read { Fate::Late(Duration::ZERO, Duration::from_millis(900)) } else { Fate::Served }
         });
         let late = Process::start(services, &network, TIMEOUT);
         let other = async {
@@ -108,7 +108,7 @@ fn a_deletion_waits_while_the_index_shows_nothing_but_what_is_deleted() {
             if operation == "Query" && key.ends_with("/0") {
                 count.fetch_add(1, Ordering::Relaxed);
             }
-            Fault::None
+            Fate::Served
         });
         let started = services.elapsed();
         assert_eq!(status(&Process::start(services, &network, TIMEOUT), &DELETION).await, 202);
@@ -125,7 +125,7 @@ fn a_deletion_does_not_wait_while_it_finds_runs_to_delete() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         assert_eq!(status(&calm(services), &create('a')).await, 201);
         put_runs(services, ACCOUNT, 250);
-        let fast: Network = Arc::new(|_, _| Fault::Late(Duration::ZERO, Duration::ZERO));
+        let fast: Network = Arc::new(|_, _| Fate::Late(Duration::ZERO, Duration::ZERO));
         let started = services.elapsed();
         assert_eq!(status(&Process::start(services, &fast, TIMEOUT), &DELETION).await, 202);
         assert!(definition(services).get("goneAt").is_some());
@@ -136,7 +136,7 @@ fn a_deletion_does_not_wait_while_it_finds_runs_to_delete() {
 }
 
 #[test]
-fn the_environment_that_deletes_a_definition_starts_no_more_runs_of_it() {
+fn the_process_that_deletes_a_definition_starts_no_more_runs_of_it() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         let process = calm(services);
         assert_eq!(status(&process, &create('a')).await, 201);
@@ -171,7 +171,7 @@ fn a_deletion_that_runs_out_of_time_is_continued_by_the_same_request() {
         put_runs(services, ACCOUNT, 250);
         // The function has 3 seconds, in which it can read one page of the index and delete what is on it.
         let call = Duration::from_millis(300);
-        let slow: Network = Arc::new(move |_, _| Fault::Late(call / 2, call / 2));
+        let slow: Network = Arc::new(move |_, _| Fate::Late(call / 2, call / 2));
         let process = Process::start(services, &slow, Duration::from_secs(3));
         for left in [150, 50, 0] {
             let started = services.elapsed();

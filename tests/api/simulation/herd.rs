@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::simulator::network::{Fault, Network};
+use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::Process;
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
@@ -23,7 +23,7 @@ fn network() -> (Network, Arc<AtomicUsize>) {
     let count = Arc::clone(&made);
     let network = move |operation: &str, _: &str| {
         count.fetch_add(usize::from(operation == "CreateLogGroup"), Ordering::Relaxed);
-        Fault::None
+        Fate::Served
     };
     (Arc::new(network), made)
 }

@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// The kind of resource that was not found, or in conflict.
-    pub fn refused_by(&self) -> Option<(u16, &str)> {
+    pub fn rejected_by(&self) -> Option<(u16, &str)> {
         Some((self.status(), self.member("resourceType")?))
     }
 

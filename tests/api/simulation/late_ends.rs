@@ -9,7 +9,7 @@ use local::gateway::TIMEOUT;
 use tokio::time::sleep;
 
 use super::run_model::run_id;
-use crate::simulator::network::{Fault, Network};
+use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::{database, on_virtual_time, put_definition};
@@ -23,11 +23,11 @@ const READS: &[&str] = &["BatchGetItem", "Query"];
 const WRITES: &[&str] = &["PutItem", "UpdateItem"];
 
 /// Starts a process in which this happens to the first of these calls.
-fn process(services: &Arc<Services>, calls: &'static [&str], fault: Fault) -> Process {
+fn process(services: &Arc<Services>, calls: &'static [&str], fault: Fate) -> Process {
     let has_happened = AtomicBool::new(false);
     let network: Network = Arc::new(move |operation, _| {
         let is_first = calls.contains(&operation) && !has_happened.swap(true, Ordering::Relaxed);
-        if is_first { fault } else { Fault::None }
+        if is_first { fault } else { Fate::Served }
     });
     let run_timeout = Some(SignedDuration::from_hours(1));
     Process::start_with(services, &network, Settings { run_timeout, ..Settings::new(TIMEOUT) })
@@ -50,7 +50,7 @@ async fn until(services: &Services, at: Duration) {
 }
 
 #[test]
-fn an_end_that_lands_before_a_time_out_is_stored_decides() {
+fn an_end_that_lands_before_a_timeout_is_stored_decides() {
     let (start, id) = start();
     let end = |status| Request::UpdateRun { name: NAME, id: id.clone(), status };
     let read = Request::GetRun { name: NAME, id: id.clone() };
@@ -63,14 +63,14 @@ fn an_end_that_lands_before_a_time_out_is_stored_decides() {
     ] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, NAME, "ACTIVE");
-            let calm = process(services, &[], Fault::None);
+            let calm = process(services, &[], Fate::Served);
             assert_eq!(response(&calm, &start).await.status, 201);
             let times_out = services.elapsed() + HOUR;
 
             // One request is sent in time and lands late. Another one is told that the run has timed out, and is about
             // to store that.
-            let held_up = process(services, WRITES, Fault::Late(Duration::from_millis(300), Duration::ZERO));
-            let too_late = process(services, WRITES, Fault::Late(Duration::ZERO, Duration::from_millis(500)));
+            let held_up = process(services, WRITES, Fate::Late(Duration::from_millis(300), Duration::ZERO));
+            let too_late = process(services, WRITES, Fate::Late(Duration::ZERO, Duration::from_millis(500)));
             let in_time = async {
                 until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
                 response(&held_up, &late).await.status
@@ -89,7 +89,7 @@ fn an_end_that_lands_before_a_time_out_is_stored_decides() {
 }
 
 #[test]
-fn a_run_that_ended_in_time_is_never_shown_as_timed_out_however_late_the_answer_comes() {
+fn a_run_that_ended_in_time_is_never_shown_as_timed_out_however_late_the_response() {
     let (start, id) = start();
     let end = Request::UpdateRun { name: NAME, id: id.clone(), status: "SUCCEEDED" };
     for read in [
@@ -99,13 +99,13 @@ fn a_run_that_ended_in_time_is_never_shown_as_timed_out_however_late_the_answer_
     ] {
         on_virtual_time(database(), 0, 10.0, async |services| {
             put_definition(services, ACCOUNT, NAME, "ACTIVE");
-            let calm = process(services, &[], Fault::None);
+            let calm = process(services, &[], Fate::Served);
             assert_eq!(response(&calm, &start).await.status, 201);
             let times_out = services.elapsed() + HOUR;
 
             // The run is read, then it ends, then it would have timed out, and then comes the response of the read.
             until(services, times_out.saturating_sub(Duration::from_millis(200))).await;
-            let slow = process(services, READS, Fault::Late(Duration::ZERO, Duration::from_millis(400)));
+            let slow = process(services, READS, Fate::Late(Duration::ZERO, Duration::from_millis(400)));
             let ended = async {
                 until(services, times_out.saturating_sub(Duration::from_millis(100))).await;
                 response(&calm, &end).await.status

@@ -8,6 +8,9 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
 
+/// An interval in which something has happened.
+pub type Sometime = (Duration, Duration);
+
 /// Something that has taken effect at one moment of an interval.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<A> {
@@ -99,17 +102,17 @@ impl<M: Model> Search<'_, M> {
 #[test]
 fn an_order_is_found_if_and_only_if_there_is_one() {
     #[derive(Clone, Copy)]
-    enum Action {
+    enum Step {
         Write(u8),
         Read(u8),
     }
-    use Action::{Read, Write};
+    use Step::{Read, Write};
 
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     struct Register(u8);
     impl Model for Register {
-        type Action = Action;
-        fn after(&self, event: &Event<Action>) -> Vec<Self> {
+        type Action = Step;
+        fn after(&self, event: &Event<Step>) -> Vec<Self> {
             match event.action {
                 Write(value) => vec![Self(value)],
                 Read(value) if value == self.0 => vec![self.clone()],

@@ -7,7 +7,7 @@ use serde_json::Value;
 use workflow_runs::model::ClientToken;
 
 use super::history::Record;
-use super::linearizability::{Event, Model};
+use super::linearizability::{Event, Model, Sometime};
 use crate::simulator::virtual_time::wall_clock;
 use crate::support::request::Request;
 
@@ -15,18 +15,15 @@ const DAY: Duration = Duration::from_hours(24);
 /// Tombstones expire at whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An interval in which something has happened.
-type Sometime = (Duration, Duration);
-
 /// What there is under a run's id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Run<'a> {
     timeout: Option<Duration>,
-    item: Item<'a>,
+    item: RunState<'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Item<'a> {
+enum RunState<'a> {
     Absent,
     Run {
         create: &'a Request,
@@ -45,12 +42,12 @@ enum Item<'a> {
 
 /// A request about the run, or about its definition, and the response.
 #[derive(Clone, Copy, Debug)]
-pub enum Action<'a> {
+pub enum RunAction<'a> {
     Start(&'a Request),
     Replay(&'a Request, &'a str),
-    RefuseStart(&'a Request),
+    RejectStart(&'a Request),
     End(&'a str, &'a str),
-    RefuseEnd(&'a str, &'a str),
+    RejectEnd(&'a str, &'a str),
     Read(&'a str, &'a Value),
     Delete(&'a str),
     FindNone(&'a str),
@@ -64,45 +61,47 @@ pub enum Action<'a> {
 impl Run<'_> {
     /// Nothing yet.
     pub fn absent(timeout: Option<Duration>) -> Self {
-        Self { timeout, item: Item::Absent }
+        Self { timeout, item: RunState::Absent }
     }
 }
 
 impl<'a> Model for Run<'a> {
-    type Action = Action<'a>;
+    type Action = RunAction<'a>;
 
-    fn after(&self, event: &Event<Action<'a>>) -> Vec<Self> {
+    fn after(&self, event: &Event<RunAction<'a>>) -> Vec<Self> {
         let sometime = (event.from, event.until);
         let with = |item| Self { timeout: self.timeout, item };
         let unchanged = |is_allowed: bool| if is_allowed { vec![self.clone()] } else { vec![] };
         let Some((name, action)) = event.action.name() else { return vec![] };
         match &self.item {
-            Item::Absent => match action {
-                Action::Start(create) => vec![with(started(create, event.from))],
-                Action::FindNone(_) | Action::FindNoneToDelete(_) | Action::NewGeneration(_) => unchanged(true),
+            RunState::Absent => match action {
+                RunAction::Start(create) => vec![with(started(create, event.from))],
+                RunAction::FindNone(_) | RunAction::FindNoneToDelete(_) | RunAction::NewGeneration(_) => {
+                    unchanged(true)
+                }
                 _ => vec![],
             },
-            Item::Tombstone { name: of, deleted, of_earlier_generation } => {
+            RunState::Tombstone { name: of, deleted, of_earlier_generation } => {
                 let is_its = *of == name && !of_earlier_generation;
                 let may_live = event.from <= deleted.1 + DAY + SECOND;
                 let may_be_expired = event.until + SECOND >= deleted.0 + DAY;
                 match action {
-                    Action::Start(create) if may_be_expired => vec![with(started(create, event.from))],
-                    Action::RefuseStart(_) => unchanged(may_live),
-                    Action::Delete(_) => unchanged(is_its && may_live),
-                    Action::FindNoneToDelete(_) => unchanged(!is_its || may_be_expired),
-                    Action::NewGeneration(_) if is_its => {
-                        vec![with(Item::Tombstone { name: of, deleted: *deleted, of_earlier_generation: true })]
+                    RunAction::Start(create) if may_be_expired => vec![with(started(create, event.from))],
+                    RunAction::RejectStart(_) => unchanged(may_live),
+                    RunAction::Delete(_) => unchanged(is_its && may_live),
+                    RunAction::FindNoneToDelete(_) => unchanged(!is_its || may_be_expired),
+                    RunAction::NewGeneration(_) if is_its => {
+                        vec![with(RunState::Tombstone { name: of, deleted: *deleted, of_earlier_generation: true })]
                     }
-                    Action::FindNone(_) | Action::NewGeneration(_) => unchanged(true),
+                    RunAction::FindNone(_) | RunAction::NewGeneration(_) => unchanged(true),
                     _ => vec![],
                 }
             }
-            Item::Run { create, started, ended, timed_out, of_earlier_generation } => {
+            RunState::Run { create, started, ended, timed_out, of_earlier_generation } => {
                 let is_its = create.definition() == Some(name) && !of_earlier_generation;
                 let with_run = |ended, timed_out| {
                     let (create, started, of_earlier_generation) = (*create, *started, *of_earlier_generation);
-                    with(Item::Run { create, started, ended, timed_out, of_earlier_generation })
+                    with(RunState::Run { create, started, ended, timed_out, of_earlier_generation })
                 };
                 let with_end = |ended| with_run(ended, *timed_out);
                 let seen = || self.states(*started, *ended, *timed_out, event);
@@ -111,11 +110,11 @@ impl<'a> Model for Run<'a> {
                     states.map(|(status, _)| with_run(*ended, *timed_out || status == "TIMED_OUT")).collect()
                 };
                 match action {
-                    Action::Replay(request, status) if is_its && request == *create => {
+                    RunAction::Replay(request, status) if is_its && request == *create => {
                         seen_as(&|state| state == status)
                     }
-                    Action::RefuseStart(request) => unchanged(!is_its || request != *create),
-                    Action::End(_, status) if is_its => seen()
+                    RunAction::RejectStart(request) => unchanged(!is_its || request != *create),
+                    RunAction::End(_, status) if is_its => seen()
                         .into_iter()
                         .chain(self.still_running_when_sent(*started, *ended, event))
                         .filter_map(|state| match state {
@@ -124,8 +123,10 @@ impl<'a> Model for Run<'a> {
                             (already, at) => (already == status).then(|| with_end(Some((already, at)))),
                         })
                         .collect(),
-                    Action::RefuseEnd(_, status) if is_its => seen_as(&|state| state != "RUNNING" && state != status),
-                    Action::Read(_, body) if is_its => {
+                    RunAction::RejectEnd(_, status) if is_its => {
+                        seen_as(&|state| state != "RUNNING" && state != status)
+                    }
+                    RunAction::Read(_, body) if is_its => {
                         let states =
                             seen().into_iter().filter(|(status, at)| is_read(body, create, *started, status, *at));
                         let ended_at = body["endedAt"].as_str().map(since_start);
@@ -137,16 +138,16 @@ impl<'a> Model for Run<'a> {
                             })
                             .collect()
                     }
-                    Action::Delete(_) | Action::DeleteWithDefinition(_) if is_its => {
+                    RunAction::Delete(_) | RunAction::DeleteWithDefinition(_) if is_its => {
                         let name = create.definition().unwrap();
-                        vec![with(Item::Tombstone { name, deleted: sometime, of_earlier_generation: false })]
+                        vec![with(RunState::Tombstone { name, deleted: sometime, of_earlier_generation: false })]
                     }
-                    Action::FindNone(_) | Action::FindNoneToDelete(_) => unchanged(!is_its),
-                    Action::NewGeneration(_) if is_its => {
+                    RunAction::FindNone(_) | RunAction::FindNoneToDelete(_) => unchanged(!is_its),
+                    RunAction::NewGeneration(_) if is_its => {
                         let (create, started, ended, timed_out) = (*create, *started, *ended, *timed_out);
-                        vec![with(Item::Run { create, started, ended, timed_out, of_earlier_generation: true })]
+                        vec![with(RunState::Run { create, started, ended, timed_out, of_earlier_generation: true })]
                     }
-                    Action::NewGeneration(_) => unchanged(true),
+                    RunAction::NewGeneration(_) => unchanged(true),
                     _ => vec![],
                 }
             }
@@ -162,7 +163,7 @@ impl<'a> Run<'a> {
         started: Duration,
         ended: Option<(&'a str, Sometime)>,
         timed_out: bool,
-        event: &Event<Action<'a>>,
+        event: &Event<RunAction<'a>>,
     ) -> Vec<(&'a str, Sometime)> {
         if let Some(ended) = ended {
             return vec![ended];
@@ -178,7 +179,7 @@ impl<'a> Run<'a> {
         &self,
         started: Duration,
         ended: Option<(&'a str, Sometime)>,
-        event: &Event<Action<'a>>,
+        event: &Event<RunAction<'a>>,
     ) -> Option<(&'a str, Sometime)> {
         let boundary = self.boundary(started);
         let is_late = event.from < boundary && boundary <= event.until;
@@ -190,13 +191,13 @@ impl<'a> Run<'a> {
     }
 }
 
-impl<'a> Action<'a> {
+impl<'a> RunAction<'a> {
     /// The definition that the request names.
     fn name(self) -> Option<(&'a str, Self)> {
         let name = match self {
-            Self::Start(create) | Self::Replay(create, _) | Self::RefuseStart(create) => create.definition()?,
+            Self::Start(create) | Self::Replay(create, _) | Self::RejectStart(create) => create.definition()?,
             Self::End(name, _)
-            | Self::RefuseEnd(name, _)
+            | Self::RejectEnd(name, _)
             | Self::Read(name, _)
             | Self::Delete(name)
             | Self::FindNone(name)
@@ -208,8 +209,8 @@ impl<'a> Action<'a> {
     }
 }
 
-fn started(create: &Request, started: Duration) -> Item<'_> {
-    Item::Run { create, started, ended: None, timed_out: false, of_earlier_generation: false }
+fn started(create: &Request, started: Duration) -> RunState<'_> {
+    RunState::Run { create, started, ended: None, timed_out: false, of_earlier_generation: false }
 }
 
 /// Whether GetWorkflowRun may show a run in this state so.
@@ -239,13 +240,13 @@ pub fn run_id(account_id: &str, create: &Request) -> Option<String> {
 }
 
 /// What the history of an account says about one of its runs.
-pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, id: &str) -> Vec<Event<Action<'a>>> {
+pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, id: &str) -> Vec<Event<RunAction<'a>>> {
     let mut events = Vec::new();
     for record in history.filter(|record| record.account_id == account_id) {
         let certain = |action| Event { from: record.invoked, until: record.ended, certain: true, action };
         let perhaps = |action| Event { from: record.invoked, until: record.landed(), certain: false, action };
         let name = record.request.definition().unwrap_or_default();
-        let refused_by = record.refused_by();
+        let rejected_by = record.rejected_by();
         let (seen, done) = match &record.request {
             create @ Request::CreateRun { .. } => {
                 let response_id = record.member("workflowRunId").map(ToOwned::to_owned);
@@ -253,37 +254,39 @@ pub fn events<'a>(history: impl Iterator<Item = &'a Record>, account_id: &str, i
                     continue;
                 }
                 if record.is_success() {
-                    let replay = Action::Replay(create, record.member("status").unwrap());
-                    (Some(replay), record.has_created().then_some(Action::Start(create)))
+                    let replay = RunAction::Replay(create, record.member("status").unwrap());
+                    (Some(replay), record.has_created().then_some(RunAction::Start(create)))
                 } else {
-                    let refused = refused_by == Some((409, "workflow-run"));
-                    (refused.then_some(Action::RefuseStart(create)), Some(Action::Start(create)))
+                    let refused = rejected_by == Some((409, "workflow-run"));
+                    (refused.then_some(RunAction::RejectStart(create)), Some(RunAction::Start(create)))
                 }
             }
-            Request::UpdateRun { id: of, status, .. } if of == id => match refused_by {
-                Some((404, "workflow-run")) => (Some(Action::FindNone(name)), Some(Action::End(name, status))),
-                Some((409, "workflow-run")) => (Some(Action::RefuseEnd(name, status)), Some(Action::End(name, status))),
-                _ => (None, Some(Action::End(name, status))),
+            Request::UpdateRun { id: of, status, .. } if of == id => match rejected_by {
+                Some((404, "workflow-run")) => (Some(RunAction::FindNone(name)), Some(RunAction::End(name, status))),
+                Some((409, "workflow-run")) => {
+                    (Some(RunAction::RejectEnd(name, status)), Some(RunAction::End(name, status)))
+                }
+                _ => (None, Some(RunAction::End(name, status))),
             },
-            Request::GetRun { id: of, .. } if of == id => match (&record.response, refused_by) {
-                (_, Some((404, "workflow-run"))) => (Some(Action::FindNone(name)), None),
-                (Some(response), _) if record.is_success() => (Some(Action::Read(name, &response.body)), None),
+            Request::GetRun { id: of, .. } if of == id => match (&record.response, rejected_by) {
+                (_, Some((404, "workflow-run"))) => (Some(RunAction::FindNone(name)), None),
+                (Some(response), _) if record.is_success() => (Some(RunAction::Read(name, &response.body)), None),
                 _ => continue,
             },
-            Request::DeleteRun { id: of, .. } if of == id => match refused_by {
-                Some((404, "workflow-run")) => (Some(Action::FindNoneToDelete(name)), Some(Action::Delete(name))),
-                _ => (None, Some(Action::Delete(name))),
+            Request::DeleteRun { id: of, .. } if of == id => match rejected_by {
+                Some((404, "workflow-run")) => (Some(RunAction::FindNoneToDelete(name)), Some(RunAction::Delete(name))),
+                _ => (None, Some(RunAction::Delete(name))),
             },
             Request::DeleteDefinition { .. } if record.writes.runs > 0 => {
-                events.push(perhaps(Action::DeleteWithDefinition(name)));
+                events.push(perhaps(RunAction::DeleteWithDefinition(name)));
                 continue;
             }
             Request::CreateDefinition { .. } if record.has_created() => {
-                events.push(certain(Action::NewGeneration(name)));
+                events.push(certain(RunAction::NewGeneration(name)));
                 continue;
             }
             Request::CreateDefinition { .. } if !record.is_success() && record.writes.definitions > 0 => {
-                events.push(perhaps(Action::NewGeneration(name)));
+                events.push(perhaps(RunAction::NewGeneration(name)));
                 continue;
             }
             _ => continue,

@@ -1,5 +1,6 @@
 //! One schedule: some clients, some processes, one seed that decides everything, and what must hold.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use workflow_runs::model::ClientToken;
 
 use super::client::World;
 use super::guarantees;
+use crate::simulator::coverage::Sight;
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::network::LATEST;
 use crate::simulator::process::Settings;
@@ -26,15 +28,15 @@ const NAMES: [&str; 2] = ["demo", "other"];
 const RUN_TOKENS: u64 = 2;
 const DEFINITION_TOKENS: u64 = 2;
 
-/// Runs the schedule of a seed, and returns its trace.
+/// Runs the schedule of a seed, and returns its trace and what it has seen.
 ///
 /// # Panics
 /// If something does not hold.
-pub fn run(database: Database, seed: u64) -> Vec<String> {
+pub fn run(database: Database, seed: u64) -> (Vec<String>, BTreeSet<Sight>) {
     let quota = if seed.is_multiple_of(3) { 1.0 } else { 10.0 };
     on_virtual_time(database, seed, quota, async |services| {
         schedule(services, seed).await;
-        services.take_trace()
+        (services.take_trace(), services.take_seen())
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::network::{Fault, LATEST, Network};
+use super::network::{Fate, LATEST, Network};
 use super::services::Services;
 
 /// A service that refuses everything for a while, counted from the beginning of each phase.
@@ -19,10 +19,10 @@ pub struct FaultPlan {
     services: Arc<Services>,
     percent: u32,
     outages: Vec<Outage>,
-    state: Mutex<State>,
+    state: Mutex<Progress>,
 }
 
-struct State {
+struct Progress {
     rng: fastrand::Rng,
     /// When the phase began; none, if no fault happens any more.
     phase: Option<Duration>,
@@ -40,7 +40,7 @@ impl FaultPlan {
                 Outage { logs, code, from, until: from + Duration::from_millis(rng.u64(..8_000)) }
             })
             .collect();
-        let state = Mutex::new(State { rng: rng.fork(), phase: None });
+        let state = Mutex::new(Progress { rng: rng.fork(), phase: None });
         Arc::new(Self { services: Arc::clone(services), percent, outages, state })
     }
 
@@ -58,33 +58,33 @@ impl FaultPlan {
         Arc::new(move |operation, _| plan.fault(operation))
     }
 
-    fn fault(&self, operation: &str) -> Fault {
-        let State { rng, phase } = &mut *self.state.lock().unwrap();
-        let Some(phase) = phase else { return Fault::None };
+    fn fault(&self, operation: &str) -> Fate {
+        let Progress { rng, phase } = &mut *self.state.lock().unwrap();
+        let Some(phase) = phase else { return Fate::Served };
         let now = self.services.elapsed().saturating_sub(*phase);
         let is_logs = matches!(operation, "CreateLogGroup" | "PutRetentionPolicy");
         let refuses = |outage: &&Outage| outage.logs == is_logs && (outage.from..outage.until).contains(&now);
         if let Some(outage) = self.outages.iter().find(refuses) {
-            return Fault::Error(400, outage.code);
+            return Fate::Error(400, outage.code);
         }
         if rng.u32(..100) >= self.percent {
-            return Fault::None;
+            return Fate::Served;
         }
         match rng.u8(..10) {
-            0 | 1 => Fault::Cut,
-            2 | 3 => Fault::Lost,
+            0 | 1 => Fate::Cut,
+            2 | 3 => Fate::Lost,
             4 | 5 => error(is_logs, rng),
-            6 => Fault::Late(Duration::from_millis(rng.u64(..4_000)), Duration::from_millis(rng.u64(..4_000))),
-            7 if operation == "BatchGetItem" => Fault::Unprocessed(rng.usize(..3)),
-            7 => Fault::Late(LATEST.mul_f64(rng.f64()), Duration::ZERO),
-            8 => Fault::DieBefore,
-            _ => Fault::DieAfter,
+            6 => Fate::Late(Duration::from_millis(rng.u64(..4_000)), Duration::from_millis(rng.u64(..4_000))),
+            7 if operation == "BatchGetItem" => Fate::Unprocessed(rng.usize(..3)),
+            7 => Fate::Late(LATEST.mul_f64(rng.f64()), Duration::ZERO),
+            8 => Fate::DieBefore,
+            _ => Fate::DieAfter,
         }
     }
 }
 
 /// An error of each kind that the failure table knows.
-fn error(is_logs: bool, rng: &mut fastrand::Rng) -> Fault {
+fn error(is_logs: bool, rng: &mut fastrand::Rng) -> Fate {
     let dynamodb = [
         (400, "ProvisionedThroughputExceededException"),
         (400, "ThrottlingException"),
@@ -102,5 +102,5 @@ fn error(is_logs: bool, rng: &mut fastrand::Rng) -> Fault {
         (503, "ServiceUnavailableException"),
     ];
     let (status, code) = *rng.choice(if is_logs { &logs } else { &dynamodb }).unwrap();
-    Fault::Error(status, code)
+    Fate::Error(status, code)
 }

@@ -4,8 +4,10 @@
 //! thread runs everything, and one seed decides everything. [`process`] is the function, with caches of its own and gone
 //! at any moment; [`network`] loses, delays and rejects its calls, as a [`fault_plan`] or a test decides; [`services`] is
 //! DynamoDB with an [`index`] that lags behind the table, and CloudWatch Logs with its [`quota`]s. [`transitions`] holds
-//! every write against what an item may become, and the [`journal`] has what each invocation has done.
+//! every write against what an item may become, and the [`journal`] has what each invocation
+//! has done; [`coverage`], what all of them have seen.
 
+pub mod coverage;
 pub mod fault_plan;
 mod index;
 pub mod journal;

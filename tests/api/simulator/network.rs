@@ -16,14 +16,15 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::coverage::{Call, Sight};
 use super::journal::{JOURNAL, Journal};
 use super::services::{Services, error};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fault {
-    /// Nothing: it is applied and answered.
-    None,
+pub enum Fate {
+    /// It arrives, and so does its response.
+    Served,
     /// The connection breaks before the service has seen the call.
     Cut,
     /// The service has applied the call, and the response is lost.
@@ -46,7 +47,7 @@ pub const LATEST: Duration = Duration::from_secs(20);
 
 /// Decides what happens to the next call, by its operation and the key that it is about: that of the item, or of the
 /// partition of the index.
-pub type Network = Arc<dyn Fn(&str, &str) -> Fault + Send + Sync>;
+pub type Network = Arc<dyn Fn(&str, &str) -> Fate + Send + Sync>;
 
 /// The HTTP client of one process.
 #[derive(Clone)]
@@ -89,42 +90,45 @@ impl Connector {
 
     async fn deliver(
         self,
-        operation: String,
+        of: Call,
         body: Vec<u8>,
-        fault: Fault,
+        fate: Fate,
         journal: Arc<Mutex<Journal>>,
     ) -> Result<(u16, String), ConnectorError> {
         let latency = self.services.latency();
-        let (before, after) = if let Fault::Late(before, after) = fault { (before, after) } else { (latency, latency) };
+        let (before, after) = if let Fate::Late(before, after) = fate { (before, after) } else { (latency, latency) };
         let lost = |why: &str| Err(ConnectorError::io(why.to_owned().into()));
-        match fault {
-            Fault::Cut => {
+        match fate {
+            Fate::Cut => {
                 sleep(before).await;
                 return lost("cut");
             }
-            Fault::Error(status, code) => {
+            Fate::Error(status, code) => {
                 sleep(before + after).await;
                 return Ok(error(status, code));
             }
-            Fault::Unprocessed(processed) => {
+            Fate::Unprocessed(processed) => {
                 sleep(before + after).await;
                 return Ok(self.services.apply_in_part(&body, processed, &journal).await);
             }
-            Fault::DieBefore => return self.die().await,
-            Fault::None | Fault::Lost | Fault::Late(..) | Fault::DieAfter => {}
+            Fate::DieBefore => return self.die().await,
+            Fate::Served | Fate::Lost | Fate::Late(..) | Fate::DieAfter => {}
         }
         // What was sent is applied, even if the sender gives up or dies meanwhile.
         let services = Arc::clone(&self.services);
         let applied = tokio::spawn(async move {
             sleep(before).await;
-            let response = services.apply(&operation, &body, &journal).await;
-            services.trace(format_args!("{operation} applied: {}", response.0));
+            let response = services.apply(of, &body, &journal).await;
+            services.trace(format_args!("{of:?} applied: {}", response.0));
+            if response.1.contains("ConditionalCheckFailedException") {
+                services.see(Sight::ConditionFailed(of));
+            }
             response
         });
         let response = applied.await.unwrap();
-        match fault {
-            Fault::DieAfter => return self.die().await,
-            Fault::Lost => {
+        match fate {
+            Fate::DieAfter => return self.die().await,
+            Fate::Lost => {
                 sleep(after).await;
                 return lost("lost");
             }
@@ -155,22 +159,23 @@ impl HttpConnector for Connector {
         let request: Value = serde_json::from_slice(&body).unwrap();
         let key = key_of(&request);
         let is_put_of_run = operation == "PutItem" && key.starts_with("run/");
-        let fault = (self.network)(&operation, key);
+        let of = Call::of(&operation, key);
+        let fate = (self.network)(&operation, key);
         {
             let mut journal = journal.lock().unwrap();
-            journal.faults += u32::from(fault != Fault::None);
+            journal.faults += u32::from(fate != Fate::Served);
             journal.put_sent |= is_put_of_run;
             journal.put_in_doubt += i32::from(is_put_of_run);
-            let arrives = !matches!(fault, Fault::Cut | Fault::Error(..) | Fault::DieBefore);
+            let arrives = !matches!(fate, Fate::Cut | Fate::Error(..) | Fate::DieBefore);
             if arrives && matches!(&*operation, "PutItem" | "UpdateItem") {
                 journal.writes.count(key, 1);
             }
         }
-        let kind = key.split('/').next().unwrap_or_default();
-        self.services.trace(format_args!("{operation} {kind} {fault:?}"));
+        self.services.trace(format_args!("{of:?} {fate:?}"));
+        self.services.see(Sight::Call(of, fate.into()));
         let call = self.clone();
         HttpConnectorFuture::new(async move {
-            let (status, body) = call.deliver(operation, body, fault, Arc::clone(&journal)).await?;
+            let (status, body) = call.deliver(of, body, fate, Arc::clone(&journal)).await?;
             if is_put_of_run {
                 journal.lock().unwrap().put_in_doubt -= 1;
             }

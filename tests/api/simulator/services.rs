@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_core::{MockRequest, MockService as _};
 
+use super::coverage::{Call, ItemKind, Sight};
 use super::index::Index;
 use super::journal::Journal;
 use super::quota::Quota;
@@ -25,10 +26,10 @@ use super::virtual_time::wall_clock;
 pub struct Services {
     database: Database,
     logs: CloudWatchLogsService,
-    state: Mutex<State>,
+    state: Mutex<Contents>,
 }
 
-struct State {
+struct Contents {
     rng: fastrand::Rng,
     started: Instant,
     log_groups: BTreeSet<String>,
@@ -39,6 +40,7 @@ struct State {
     index_delay: Option<Duration>,
     writes: Vec<Write>,
     trace: Vec<String>,
+    seen: BTreeSet<Sight>,
     quota: Quota,
 }
 
@@ -53,7 +55,7 @@ pub struct Write {
 impl Services {
     /// Services whose index shows a write at once.
     pub fn new(database: Database, seed: u64, quota: f64) -> Self {
-        let state = State {
+        let state = Contents {
             rng: fastrand::Rng::with_seed(seed),
             started: Instant::now(),
             log_groups: BTreeSet::new(),
@@ -62,6 +64,7 @@ impl Services {
             index_delay: None,
             writes: Vec::new(),
             trace: Vec::new(),
+            seen: BTreeSet::new(),
             quota: Quota::new(quota),
         };
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
@@ -122,6 +125,15 @@ impl Services {
         std::mem::take(&mut self.state.lock().unwrap().trace)
     }
 
+    /// Notes something that has happened.
+    pub fn see(&self, sight: Sight) {
+        self.state.lock().unwrap().seen.insert(sight);
+    }
+
+    pub fn take_seen(&self) -> BTreeSet<Sight> {
+        std::mem::take(&mut self.state.lock().unwrap().seen)
+    }
+
     pub fn item(&self, key: &str) -> Option<Value> {
         let get = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}, "ConsistentRead": true});
         let got = self.database.get_item(serde_json::from_value(get).unwrap()).unwrap();
@@ -158,7 +170,8 @@ impl Services {
                 let delete = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}});
                 self.database.delete_item(serde_json::from_value(delete).unwrap()).unwrap();
                 self.written(&key, None, Duration::ZERO);
-                self.trace(format_args!("expired {}", key.split('/').next().unwrap()));
+                self.trace(format_args!("{key} expired"));
+                self.see(Sight::Expired(ItemKind::of(&key)));
             }
         }
     }
@@ -186,7 +199,8 @@ impl Services {
         unprocessed[TABLE_NAME]["Keys"] = keys.split_off(processed.min(keys.len())).into();
         let mut response = json!({"Responses": {}});
         if !keys.is_empty() {
-            let (_, body) = self.apply("BatchGetItem", &serde_json::to_vec(&request).unwrap(), journal).await;
+            let (_, body) =
+                self.apply(Call("BatchGetItem", None), &serde_json::to_vec(&request).unwrap(), journal).await;
             response = serde_json::from_str(&body).unwrap();
         }
         if unprocessed[TABLE_NAME]["Keys"] != json!([]) {
@@ -196,25 +210,25 @@ impl Services {
     }
 
     /// Does what a call asks for. Status and body of the response.
-    pub async fn apply(&self, operation: &str, body: &[u8], journal: &Mutex<Journal>) -> (u16, String) {
+    pub async fn apply(&self, call: Call, body: &[u8], journal: &Mutex<Journal>) -> (u16, String) {
         let request: Value = serde_json::from_slice(body).unwrap();
-        match operation {
+        match call.0 {
             "BatchGetItem" => {
                 assert_eq!(request["RequestItems"][TABLE_NAME]["ConsistentRead"], true);
-                call(&request, |request| self.database.batch_get_item(request))
+                execute(&request, |request| self.database.batch_get_item(request))
             }
             "GetItem" => {
                 assert_eq!(request["ConsistentRead"], true);
-                call(&request, |request| self.database.get_item(request))
+                execute(&request, |request| self.database.get_item(request))
             }
             "PutItem" => {
                 let key = request["Item"]["pk"]["S"].as_str().unwrap();
-                let response = call(&request, |request| self.database.put_item(request));
+                let response = execute(&request, |request| self.database.put_item(request));
                 self.check_write(key, response, journal)
             }
             "UpdateItem" => {
                 let key = request["Key"]["pk"]["S"].as_str().unwrap();
-                let response = call(&request, |request| self.database.update_item(request));
+                let response = execute(&request, |request| self.database.update_item(request));
                 self.check_write(key, response, journal)
             }
             "Query" => {
@@ -226,11 +240,11 @@ impl Services {
             }
             "CreateLogGroup" => {
                 if !self.state.lock().unwrap().quota.allows() {
-                    self.trace("CreateLogGroup beyond the quota");
+                    self.see(Sight::BeyondQuota(call));
                     journal.lock().unwrap().faults += 1;
                     return error(400, "ThrottlingException");
                 }
-                let response = self.logs(operation, body).await;
+                let response = self.logs(call.0, body).await;
                 if response.0 == 200 {
                     let name = request["logGroupName"].as_str().unwrap().to_owned();
                     journal.lock().unwrap().log_group_left = true;
@@ -238,7 +252,7 @@ impl Services {
                 }
                 response
             }
-            "PutRetentionPolicy" => self.logs(operation, body).await,
+            "PutRetentionPolicy" => self.logs(call.0, body).await,
             other => panic!("the function called {other}"),
         }
     }
@@ -288,7 +302,7 @@ impl Services {
     }
 }
 
-impl State {
+impl Contents {
     /// How long the next write takes to reach the index: mostly a moment, seldom the longest time.
     fn index_delay(&mut self) -> Duration {
         let share = if self.rng.u8(..4) == 0 { 1.0 } else { 0.05 };
@@ -296,7 +310,7 @@ impl State {
     }
 }
 
-fn call<Q: DeserializeOwned, A: Serialize>(
+fn execute<Q: DeserializeOwned, A: Serialize>(
     request: &Value,
     operation: impl FnOnce(Q) -> dynoxide::Result<A>,
 ) -> (u16, String) {

@@ -160,8 +160,8 @@ impl Request {
         assert!(!response.is_replay() || response.status == 201, "{self:?}: {response:?}");
         // CloudWatch Logs refuses names, too, when a fault says so.
         let fields = response.body["fieldList"].as_array().into_iter().flatten().map(|field| &field["name"]);
-        let is_refused = matches!(self, Self::CreateRun { log_group: Some(_), .. }) && fields.eq(["logGroupName"]);
-        assert_eq!(response.status == 400, !self.is_valid() || is_refused, "{self:?}: {response:?}");
+        let is_rejected = matches!(self, Self::CreateRun { log_group: Some(_), .. }) && fields.eq(["logGroupName"]);
+        assert_eq!(response.status == 400, !self.is_valid() || is_rejected, "{self:?}: {response:?}");
         let of_definition = || response.body["resourceType"] == "workflow-definition";
         let names_it = match response.status {
             404 | 409 if of_definition() => response.body["resourceId"] == self.definition().unwrap(),

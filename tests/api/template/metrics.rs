@@ -33,10 +33,10 @@ const OUTCOMES: [&str; 13] = [
 ];
 
 /// A metric: its name, and its dimensions' names and values.
-type Metric = (String, Vec<(String, String)>);
+type MetricName = (String, Vec<(String, String)>);
 
 /// The metrics of the namespace that a value mentions anywhere.
-fn mentioned(value: &Value) -> BTreeSet<Metric> {
+fn mentioned(value: &Value) -> BTreeSet<MetricName> {
     let is_alarm = |object: &Map<String, Value>| object.get("Namespace").is_some_and(|name| name == "WorkflowRuns");
     match value {
         Value::Object(object) if is_alarm(object) => {
@@ -60,7 +60,7 @@ fn widgets() -> Vec<Value> {
 
 /// The metrics of the namespace on the dashboard, which writes them as arrays: namespace, name, then names and values of
 /// dimensions. "..." repeats what the line before begins with, "." a single member of it.
-fn on_the_dashboard() -> BTreeSet<Metric> {
+fn on_the_dashboard() -> BTreeSet<MetricName> {
     let mut shown = BTreeSet::new();
     for widget in widgets() {
         let mut previous: Vec<String> = Vec::new();
