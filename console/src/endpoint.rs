@@ -16,8 +16,16 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The URL of a path and query of the API, unchanged.
-    pub fn url(&self, path_and_query: &str) -> String {
-        format!("{self}{path_and_query}")
+    ///
+    /// # Errors
+    /// The path has a segment `.` or `..`, encoded or not: whoever resolves it could leave the stage.
+    pub fn url(&self, path_and_query: &str) -> Result<String, &'static str> {
+        let path = path_and_query.split('?').next().unwrap_or_default().to_ascii_lowercase();
+        let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+        if path.split('/').any(|segment| segment == "." || segment == "..") {
+            return Err("a segment . or .. of its path could leave the stage");
+        }
+        Ok(format!("{self}{path_and_query}"))
     }
 
     /// The Region in the name of an API Gateway host, as in `….execute-api.us-east-1.amazonaws.com`.
@@ -99,8 +107,16 @@ mod tests {
 
     #[test]
     fn a_path_is_appended_as_it_is() {
-        assert_eq!(endpoint("https://h/prod/").url("/a%20b?c=%2F"), "https://h/prod/a%20b?c=%2F");
-        assert_eq!(endpoint("http://localhost:3000").url("/a"), "http://localhost:3000/a");
+        let same = "/a%20b/..c/d../x%2Fy?c=%2F&d=/../";
+        assert_eq!(endpoint("https://h/prod/").url(same).unwrap(), format!("https://h/prod{same}"));
+        assert_eq!(endpoint("http://localhost:3000").url("/a").unwrap(), "http://localhost:3000/a");
+    }
+
+    #[test]
+    fn a_path_does_not_leave_the_stage() {
+        for path in ["/..", "/../test/x", "/a/../../x", "/./x", "/%2e%2E/x", "/.%2e/x?a", "/a%2f..%2fx", "/a%5C..\\x"] {
+            assert!(endpoint("https://h/prod").url(path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use aws_smithy_types::body::SdkBody;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, COOKIE, EXPECT, HOST, ORIGIN, REFERER,
-    SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, DATE,
+    EXPECT, HOST, ORIGIN, REFERER, RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -54,6 +54,19 @@ const REPLACED: [HeaderName; 9] = [
     HeaderName::from_static("x-amz-security-token"),
 ];
 
+/// Headers of responses that clients of the API use, besides those of AWS, which begin with `x-amz`. All others are for
+/// browsers, which would apply them to the console: `Set-Cookie`, `Refresh`, `Clear-Site-Data`, `Access-Control-*`,
+/// `Reporting-Endpoints` and whatever comes next.
+const RETURNED: [HeaderName; 7] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    DATE,
+    RETRY_AFTER,
+    HeaderName::from_static("apigw-requestid"),
+    HeaderName::from_static("idempotent-replayed"),
+];
+
 /// Signs requests for one endpoint and sends them there.
 pub struct Forwarder {
     endpoint: Endpoint,
@@ -72,7 +85,8 @@ impl Forwarder {
         let (mut parts, body) = request.into_parts();
         let body = to_bytes(body, LARGEST_BODY).await.map_err(|_| Failure::Body)?;
         let path_and_query = parts.uri.path_and_query().map_or("/", |path_and_query| path_and_query.as_str());
-        parts.uri = self.endpoint.url(path_and_query).parse().map_err(Failure::unsignable)?;
+        parts.uri =
+            self.endpoint.url(path_and_query).map_err(Failure::unsignable)?.parse().map_err(Failure::unsignable)?;
         strip_request(&mut parts.headers);
         // The HTTP client omits it for an empty body, and some gateways answer such a POST with 411.
         if parts.method != Method::GET && parts.method != Method::HEAD {
@@ -89,8 +103,7 @@ impl Forwarder {
         let answer = answer.map_err(|error| Failure::Unreachable(causes(&error)))?;
         let answer = answer.try_into_http1x().map_err(|error| Failure::Unreachable(error.to_string()))?;
         let mut answer: Response = answer.map(Body::new);
-        strip_hop_by_hop(answer.headers_mut());
-        protect(answer.headers_mut());
+        strip_response(answer.headers_mut());
         Ok(answer)
     }
 }
@@ -144,9 +157,14 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Keeps a browser that opens an answer from running it in the console's origin, and from storing cookies.
-fn protect(headers: &mut HeaderMap) {
-    headers.remove(SET_COOKIE);
+/// Leaves what clients of the API use, and keeps a browser that opens a response from running it in the console's origin.
+fn strip_response(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    let is_returned = |name: &HeaderName| RETURNED.contains(name) || name.as_str().starts_with("x-amz");
+    let others: Vec<HeaderName> = headers.keys().filter(|name| !is_returned(name)).cloned().collect();
+    for name in others {
+        headers.remove(name);
+    }
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -8,7 +8,7 @@
 mod credentials;
 mod endpoint;
 mod forwarder;
-mod guard;
+mod secret;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use credentials::Credentials;
 use endpoint::Endpoint;
 use forwarder::Forwarder;
-use guard::Guard;
+use secret::Secret;
 
 /// Shows workflow definitions and runs in the browser, and signs other clients' requests for API Gateway.
 #[derive(Parser)]
@@ -41,7 +41,7 @@ struct Arguments {
     /// The Region to sign for. Defaults to the endpoint's, then to that of your AWS configuration.
     #[arg(long)]
     region: Option<String>,
-    /// Opens the page in the browser. Other users of this machine may see its address in the process list.
+    /// Opens the page in the browser.
     #[arg(long)]
     open: bool,
 }
@@ -74,37 +74,42 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(address).await;
     let listener =
         listener.map_err(|error| format!("cannot listen on {address}: {error}; choose another port with --port"))?;
-    let guard = Guard::new(listener.local_addr()?.port());
-    let url = guard.url();
+    let secret = Secret::new(listener.local_addr()?.port());
     let settings = Settings::new(Some(&endpoint.to_string()), logs.as_deref());
-    introduce(&url, &endpoint, &region);
+    introduce(&secret.url(), &endpoint, &region);
     if open {
-        open_in_browser(&url);
+        open_in_browser(&secret.url_for_once());
     }
-    axum::serve(listener, app(guard, settings, Forwarder::new(endpoint, region, credentials))).await?;
+    axum::serve(listener, app(secret, settings, Forwarder::new(endpoint, region, credentials))).await?;
     Ok(())
 }
 
-/// The guard in front of the page, and the page in front of the forwarder.
-fn app(guard: Guard, settings: Settings, forwarder: Forwarder) -> Router {
+/// The secret in front of the page, and the page in front of the forwarder.
+fn app(secret: Secret, settings: Settings, forwarder: Forwarder) -> Router {
     Router::new()
         .fallback(forwarder::forward)
         .with_state(Arc::new(forwarder))
         .layer(from_fn_with_state(settings, console_page::serve))
-        .layer(from_fn_with_state(Arc::new(guard), guard::check))
+        .layer(from_fn_with_state(Arc::new(secret), secret::check))
 }
 
 fn introduce(url: &str, endpoint: &Endpoint, region: &str) {
     let address = url.trim_end_matches('/');
     println!(
-        "Console                       {url}
+        r#"Console                       {url}
 API                           {endpoint} (signed for execute-api in {region})
 
-Keep the address to yourself: until you end the console with Ctrl-C, it acts with your AWS credentials.
-Other clients can use it as their endpoint:
+Keep the address to yourself: until you end the console with Ctrl-C, it acts with your AWS credentials. Other users of
+this machine can read the arguments of your commands, so give it to clients in the environment:
 
-    aws nova-act list-workflow-definitions --endpoint-url {address}
-"
+    export AWS_ENDPOINT_URL_NOVA_ACT={address}
+
+    aws nova-act list-workflow-definitions
+
+and to curl, which has no variable for it, in a configuration on its standard input:
+
+    echo "url = $AWS_ENDPOINT_URL_NOVA_ACT/workflow-definitions" | curl --config - -X POST
+"#
     );
 }
 

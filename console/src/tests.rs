@@ -7,7 +7,7 @@ use aws_credential_types::provider::{SharedCredentialsProvider, error::Credentia
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::{Builder, Parts};
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Notify;
@@ -35,6 +35,14 @@ impl Upstream {
             .header("x-amzn-errortype", "TeapotException")
             .header("x-of-this-hop", "1")
             .header("connection", "x-of-this-hop")
+            .header("apigw-requestid", "gateway")
+            .header("x-amzn-requestid", "function")
+            .header("access-control-allow-origin", "*")
+            .header("clear-site-data", "\"*\"")
+            .header("content-security-policy-report-only", "default-src 'none'; report-uri http://example.com")
+            .header("link", "<http://example.com>; rel=preconnect")
+            .header("refresh", "0; url=http://example.com")
+            .header("reporting-endpoints", "default=\"http://example.com\"")
             .header("set-cookie", "a=b");
         if !is_slow {
             return response.body("short and stout".into()).unwrap();
@@ -95,11 +103,11 @@ impl Console {
 
     async fn in_front_of(endpoint: &str, credentials: SharedCredentialsProvider, upstream: Upstream) -> Self {
         let (listener, port) = listen().await;
-        let guard = Guard::new(port);
-        let path = guard.url().split_once(&port.to_string()).unwrap().1.to_owned();
+        let secret = Secret::new(port);
+        let path = secret.url().split_once(&port.to_string()).unwrap().1.to_owned();
         let forwarder =
             Forwarder::new(endpoint.parse().unwrap(), "eu-west-1".to_owned(), Credentials::new(credentials));
-        let app = app(guard, Settings::new(Some(endpoint), None), forwarder);
+        let app = app(secret, Settings::new(Some(endpoint), None), forwarder);
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { upstream, port, path, client: Client::builder(TokioExecutor::new()).build_http() }
     }
@@ -126,7 +134,7 @@ async fn text(response: Response<Body>) -> String {
 async fn without_the_secret_there_is_nothing() {
     let console = Console::start().await;
     let secret = console.path.trim_matches('/');
-    let other = Guard::new(0).url();
+    let other = Secret::new(0).url();
     let other = other.trim_end_matches('/').rsplit_once('/').unwrap().1;
     for path in [
         "/".to_owned(),
@@ -260,14 +268,60 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
     let (parts, body) = console.upstream.last();
     assert_eq!((parts.headers.get("content-length").map(HeaderValue::as_bytes), body.len()), (Some(&b"0"[..]), 0));
 
+    assert_eq!(text(answer).await, "short and stout");
+}
+
+#[tokio::test]
+async fn a_response_has_the_headers_of_the_api_and_none_that_act_on_a_browser() {
+    let console = Console::start().await;
+    let answer = console.send(console.request(Method::GET, "workflow-definitions"), "").await;
+    let mut headers: Vec<_> = answer.headers().keys().map(HeaderName::as_str).collect();
+    headers.sort_unstable();
+    let passed =
+        ["apigw-requestid", "content-length", "date", "retry-after", "x-amzn-errortype", "x-amzn-requestid"].as_slice();
+    let added = ["content-security-policy", "x-content-type-options"].as_slice();
+    let mut expected = [passed, added].concat();
+    expected.sort_unstable();
+    assert_eq!(headers, expected);
     assert_eq!(answer.headers()["retry-after"], "7");
     assert_eq!(answer.headers()["x-amzn-errortype"], "TeapotException");
-    for name in ["x-of-this-hop", "set-cookie"] {
-        assert!(!answer.headers().contains_key(name), "{name}");
-    }
-    // A browser that opens an answer runs nothing in it.
+    // A browser that opens a response runs nothing in it.
     assert_eq!(answer.headers()["content-security-policy"], "default-src 'none'; sandbox");
-    assert_eq!(text(answer).await, "short and stout");
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test]
+async fn a_path_that_could_leave_the_stage_is_rejected() {
+    let console = Console::start().await;
+    for path in ["../test/workflow-definitions", "workflow-definitions/%2e%2E/%2E./test", "..", "a/..%2f..%2ftest"] {
+        let answer = console.send(console.request(Method::GET, path), "").await;
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["x-amzn-errortype"]),
+            (400, &HeaderValue::from_static("UnsignableRequestException")),
+            "{path}"
+        );
+    }
+    assert_eq!(console.upstream.asked.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn the_address_that_a_browser_is_started_with_leads_to_the_console_once() {
+    let (listener, port) = listen().await;
+    let secret = Secret::new(port);
+    let (console, once) = (secret.url(), secret.url_for_once());
+    assert!(!once.contains(console.trim_end_matches('/').rsplit_once('/').unwrap().1));
+    let router = Router::new().layer(from_fn_with_state(Arc::new(secret), secret::check));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let get = async |url: &str, origin: Option<&str>| {
+        let request = Request::get(url).header("origin", origin.unwrap_or(&format!("http://127.0.0.1:{port}")));
+        let response = client.request(request.body(Body::empty()).unwrap()).await.unwrap();
+        (response.status().as_u16(), response.headers().get("location").cloned())
+    };
+    assert_eq!(get(&once, Some("http://example.com")).await, (404, None));
+    assert_eq!(get(&format!("{once}0"), None).await, (404, None));
+    assert_eq!(get(&once, None).await, (307, Some(console.parse().unwrap())));
+    assert_eq!(get(&once, None).await, (404, None));
 }
 
 #[tokio::test]
