@@ -344,10 +344,10 @@ def main():
         run = json.loads(aws(console, *start))["workflowRunId"]
         listed = aws(console, "list-workflow-runs", "--workflow-definition-name", "demo")
         check("the AWS CLI starts and lists runs through the console", run in listed, listed)
-        refused = [line for line in log if "API Gateway would refuse" in line]
-        check("with a signature that API Gateway accepts", not refused, refused)
+        rejected = [line for line in log if "requests are signed for" in line]
+        check("with a signature that API Gateway accepts", not rejected, rejected)
         aws(api, "list-workflow-definitions")
-        browser.wait("without it, with one that it refuses", lambda: [line for line in log if "/nova-act/aws4_request, which API Gateway would refuse" in line])
+        browser.wait("without it, with one that it rejects", lambda: [line for line in log if "requests are signed for nova-act: API Gateway rejects them" in line])
         missing = aws(console, "get-workflow-definition", "--workflow-definition-name", "nope")
         check("and gets the API's errors", "(ResourceNotFoundException)" in missing, missing)
 

@@ -59,10 +59,8 @@ impl Config {
         let table_name = required("TABLE_NAME")?;
         let region = Region::new(required("AWS_REGION")?);
         let unsigned_account_id = optional("UNSIGNED_ACCOUNT_ID", "is not an AWS account ID of 12 digits", account_id)?;
-        let retention = "is not a number of days that CloudWatch Logs accepts as a retention";
-        let run_log_retention_days = optional("RUN_LOG_RETENTION_DAYS", retention, retention_days)?;
-        let run_timeout =
-            optional("RUN_TIMEOUT_HOURS", "is not a whole number of hours from 1 to 8760", timeout_hours)?;
+        let run_log_retention_days = optional("RUN_LOG_RETENTION_DAYS", NO_RETENTION, retention_days)?;
+        let run_timeout = optional("RUN_TIMEOUT_HOURS", NO_TIMEOUT, timeout_hours)?;
         let timeouts = timeouts();
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&timeouts))
@@ -127,11 +125,21 @@ fn account_id(value: &str) -> Option<String> {
 const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-fn retention_days(value: &str) -> Option<i32> {
+/// What is wrong with a value that [`retention_days`] rejects.
+pub const NO_RETENTION: &str = "is not a number of days that CloudWatch Logs accepts as a retention";
+
+/// A retention of log groups, in days.
+#[must_use]
+pub fn retention_days(value: &str) -> Option<i32> {
     value.parse().ok().filter(|days| RETENTION_DAYS.contains(days))
 }
 
-fn timeout_hours(value: &str) -> Option<SignedDuration> {
+/// What is wrong with a value that [`timeout_hours`] rejects.
+pub const NO_TIMEOUT: &str = "is not a whole number of hours from 1 to 8760";
+
+/// A timeout of runs, in hours.
+#[must_use]
+pub fn timeout_hours(value: &str) -> Option<SignedDuration> {
     value.parse().ok().filter(|hours| (1..=8_760).contains(hours)).map(SignedDuration::from_hours)
 }
 

@@ -1,93 +1,69 @@
 //! DynamoDB and CloudWatch Logs in this process, behind one endpoint that speaks their protocols.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::uri::{Authority, Scheme, Uri};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use dynoxide::Database;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use winterbaume_cloudwatchlogs::CloudWatchLogsService;
-use winterbaume_core::{MockRequest, MockService as _};
+use uuid::Uuid;
 use workflow_runs::{Config, config};
 
-/// The table's name.
-pub const TABLE_NAME: &str = "workflow-runs";
+pub use crate::dynamodb::{TABLE_NAME, create_table};
+use crate::log_groups::LogGroups;
+use crate::{Result, dynamodb};
 
-/// What the functions here return when the services are not as they expect.
-pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+/// The largest body that DynamoDB accepts.
+const LARGEST_BODY: usize = 16 << 20;
 
 /// The two services.
 #[derive(Clone)]
 pub struct Embedded {
-    dynamodb: Authority,
-    http: Client<HttpConnector, Body>,
-    logs: Arc<CloudWatchLogsService>,
+    /// DynamoDB, without the protocol.
+    pub database: Database,
+    log_groups: Arc<LogGroups>,
 }
 
 impl Embedded {
-    /// Starts them, with the table in a SQLite file or in memory.
-    pub async fn start(data: Option<&Path>) -> Result<Self> {
-        let database = match data {
-            Some(file) => Database::new(file.to_str().ok_or("the file's name is not UTF-8")?)?,
-            None => Database::memory()?,
-        };
-        if database.list_tables(serde_json::from_value(json!({}))?)?.table_names.is_empty() {
-            database.create_table(serde_json::from_value(create_table())?)?;
-        }
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let dynamodb = listener.local_addr()?.to_string().parse()?;
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let http = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { dynamodb, http, logs: Arc::default() })
+    /// Opens them, with the table in a SQLite file or in memory, and the log groups in memory.
+    ///
+    /// # Errors
+    /// The file cannot be used.
+    pub fn open(data: Option<&Path>) -> Result<Self> {
+        Ok(Self { database: dynamodb::open(data)?, log_groups: Arc::default() })
     }
 
-    /// The endpoint for both; the target header tells which service a request is for.
+    /// The endpoint of both; the target header says which service a request is for.
     pub fn router(self) -> Router {
         Router::new().fallback(call).with_state(self)
     }
 }
 
 async fn call(State(embedded): State<Embedded>, request: Request) -> Response {
-    let target = request.headers().get("x-amz-target").map(axum::http::HeaderValue::as_bytes);
-    let answer = if target.is_some_and(|target| target.starts_with(b"Logs_")) {
-        embedded.logs(request).await
-    } else {
-        embedded.dynamodb(request).await
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string()).into_response())
-}
-
-impl Embedded {
-    async fn dynamodb(self, mut request: Request) -> Result<Response> {
-        let mut uri = request.uri().clone().into_parts();
-        (uri.scheme, uri.authority) = (Some(Scheme::HTTP), Some(self.dynamodb));
-        *request.uri_mut() = Uri::from_parts(uri)?;
-        Ok(self.http.request(request).await?.map(Body::new))
-    }
-
-    async fn logs(self, request: Request) -> Result<Response> {
-        let (parts, body) = request.into_parts();
-        let body = to_bytes(body, 1 << 20).await?;
-        let (method, uri) = (parts.method.to_string(), parts.uri.to_string());
-        let answer = self.logs.handle(MockRequest { method, uri, headers: parts.headers, body }).await;
-        let mut response = (StatusCode::from_u16(answer.status)?, answer.body).into_response();
-        response.headers_mut().extend(answer.headers);
-        Ok(response)
-    }
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let (service, operation) = target.split_once('.').unwrap_or_default();
+    let (status, body) = if service == "Logs_20140328" {
+        embedded.log_groups.call(operation, &body)
+    } else {
+        dynamodb::call(&embedded.database, operation, &parts.uri, &parts.headers, &body)
+    };
+    let headers =
+        [(CONTENT_TYPE.as_str(), "application/x-amz-json-1.0"), ("x-amzn-requestid", &Uuid::new_v4().to_string())];
+    (StatusCode::from_u16(status).unwrap_or_default(), headers, body).into_response()
 }
 
 /// A configuration for the embedded services, whatever the environment says.
+#[must_use]
 pub fn config(endpoint_url: &str) -> Config {
     let credentials = Credentials::new("local", "local", None, None, "local");
     let aws = SdkConfig::builder()
@@ -98,23 +74,4 @@ pub fn config(endpoint_url: &str) -> Config {
         .timeout_config(config::timeouts())
         .build();
     Config::new(TABLE_NAME, "workflow-runs", aws)
-}
-
-/// The request that creates the table, as the template does.
-pub fn create_table() -> Value {
-    let string = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
-    json!({
-        "TableName": TABLE_NAME,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [string("pk"), string("listKey"), string("sortKey")],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-        "GlobalSecondaryIndexes": [{
-            "IndexName": "list",
-            "KeySchema": [
-                {"AttributeName": "listKey", "KeyType": "HASH"},
-                {"AttributeName": "sortKey", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "endedAt"]},
-        }],
-    })
 }

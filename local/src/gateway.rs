@@ -1,7 +1,6 @@
 //! API Gateway and Lambda in this process: HTTP becomes an event, the function answers it, the answer becomes HTTP.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,21 +16,21 @@ use uuid::Uuid;
 use workflow_runs::operations::OPERATIONS;
 use workflow_runs::{App, lambda};
 
+use crate::Result;
+
 /// The largest body that API Gateway accepts.
-const LARGEST_BODY: usize = 10 << 20;
+pub const LARGEST_BODY: usize = 10 << 20;
 
 /// The function's time-out.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The account to which the local server's callers belong, signed or not.
-pub const LOCAL_ACCOUNT: &str = "000000000000";
-
-/// The account that has signed the sample events.
-pub const SAMPLE_ACCOUNT: &str = "123456789012";
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+/// The account of the local server's callers, signed or not. It has also signed the sample events.
+pub const LOCAL_ACCOUNT: &str = "123456789012";
 
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
+///
+/// # Errors
+/// The event is not JSON, or not one of a gateway.
 pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Value> {
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
@@ -71,9 +70,7 @@ async fn proxy(app: Arc<App>, account_id: &str, request: Request) -> Result<Resp
 
 /// The event that a REST API with a Lambda proxy integration makes of a request (payload 1.0).
 pub fn rest_event(account_id: &str, request: &request::Parts, body: &[u8]) -> Value {
-    // The stage is part of API Gateway's URLs, and not of the path. Here it may be left out.
-    let path = request.uri.path();
-    let path = path.strip_prefix("/local").filter(|path| path.starts_with('/')).unwrap_or(path);
+    let path = without_stage(request.uri.path());
     let (resource, path_parameters) = resource(path);
     let method = request.method.as_str();
     let (body, is_base64_encoded) = text_or_base64(body);
@@ -105,8 +102,15 @@ pub fn rest_event(account_id: &str, request: &request::Parts, body: &[u8]) -> Va
     })
 }
 
+/// The stage is part of API Gateway's URLs, and not of the path. Here it may be left out.
+#[must_use]
+pub fn without_stage(path: &str) -> &str {
+    path.strip_prefix("/local").filter(|path| path.starts_with('/')).unwrap_or(path)
+}
+
 /// The resource that a path belongs to, and the values of its parameters, as they were sent. The template's resources are
 /// the paths of the operations, `/` and `/{proxy+}`.
+#[must_use]
 pub fn resource(path: &str) -> (&'static str, BTreeMap<&'static str, &str>) {
     let matches = |resource: &'static str| {
         let (segments, values): (Vec<_>, Vec<_>) = (resource.split('/').collect(), path.split('/').collect());

@@ -2,7 +2,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
-use std::error::Error;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -10,14 +9,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use clap::Parser;
+use console_page::guard::{self, Guard};
+use local::Result;
 use local::embedded::{self, Embedded, TABLE_NAME};
-use local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::{self, LOCAL_ACCOUNT};
+use local::notes::{self, Notes};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use workflow_runs::model::RunTimeout;
 use workflow_runs::{App, Config, Sources, config, logging};
 
 /// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
@@ -38,19 +41,28 @@ struct Arguments {
     /// Prints the function's own log lines in place of short ones.
     #[arg(long)]
     json_log: bool,
+    /// How long a run may be `RUNNING` before it counts as `TIMED_OUT`: the stack's `RunTimeoutInHours`.
+    #[arg(long, value_name = "HOURS", value_parser = run_timeout)]
+    run_timeout_hours: Option<RunTimeout>,
+    /// The retention of the log groups that runs name: the stack's `RunLogRetentionInDays`.
+    #[arg(long, value_name = "DAYS", value_parser = retention)]
+    run_log_retention_days: Option<i32>,
+}
+
+fn run_timeout(hours: &str) -> std::result::Result<RunTimeout, &'static str> {
+    config::timeout_hours(hours).map(|hours| RunTimeout(Some(hours))).ok_or(config::NO_TIMEOUT)
+}
+
+fn retention(days: &str) -> std::result::Result<i32, &'static str> {
+    config::retention_days(days).ok_or(config::NO_RETENTION)
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The embedded DynamoDB warns of every error that it answers, for example of a condition that did not hold.
-    let filter = config::log_filter().unwrap_or(format!("{},dynoxide=error", logging::DEFAULT_FILTER));
+    let filter = config::log_filter().unwrap_or(logging::DEFAULT_FILTER.to_owned());
     logging::init(std::io::stderr, Some(&filter));
-    let ended = tokio::select! {
-        ended = run(arguments) => ended,
-        _ = tokio::signal::ctrl_c() => Ok(()),
-    };
-    match ended {
+    match run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -59,28 +71,30 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // An event is answered by services of its own: those on the usual port may be in use, by this very program.
+async fn run(arguments: Arguments) -> Result<()> {
+    // An event has services of its own: those on the usual port may be in use, by this very program.
     let aws_port = if arguments.event.is_some() { 0 } else { arguments.aws_port };
     let aws = listen(aws_port, "--aws-port").await?;
     let aws_url = format!("http://{}", aws.local_addr()?);
-    let embedded = Embedded::start(arguments.data.as_deref()).await?;
-    tokio::spawn(async move { axum::serve(aws, embedded.router()).await });
-    let config = embedded::config(&aws_url);
+    let embedded = Embedded::open(arguments.data.as_deref())?;
+    // It is stopped after the API, which uses it.
+    let (stop_aws, mut aws_is_stopped) = watch::channel(());
+    let aws = tokio::spawn(serve(aws, embedded.router(), async move { _ = aws_is_stopped.changed().await }));
+
+    let mut config = embedded::config(&aws_url);
+    config.run_timeout = arguments.run_timeout_hours.unwrap_or_default();
+    config.run_log_retention_days = arguments.run_log_retention_days;
     restore_log_groups(&config).await?;
-    let quiet = Arc::new(App::new(config.clone(), Sources::default(), |_| ()));
-    for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
-        define(Arc::clone(&quiet), account_id, "demo").await?;
-    }
+    define(Arc::new(App::new(config.clone(), Sources::default(), |_| ())), "demo").await?;
     let log = if arguments.json_log { write_line } else { write_short_line };
     let app = Arc::new(App::new(config, Sources::default(), log));
 
     if let Some(file) = arguments.event {
-        let event = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let response = gateway::invoke(app, &event, gateway::TIMEOUT)
-            .await
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-        println!("{response:#}");
+        let name = file.display();
+        let event = fs::read(&file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+        let event: Value = serde_json::from_slice(&event).map_err(|error| format!("{name} is not JSON: {error}"))?;
+        let response = gateway::invoke(app, event.to_string().as_bytes(), gateway::TIMEOUT).await;
+        println!("{:#}", response.map_err(|error| format!("{name}: {error}"))?);
         return Ok(());
     }
     let listener = listen(arguments.port, "--port").await?;
@@ -88,12 +102,32 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     introduce(listener.local_addr()?, &aws_url, &table);
     // For a browser, the console's page; the function knows nothing of it.
     let page = from_fn_with_state(console_page::Settings::new(None, None), console_page::serve);
-    axum::serve(listener, gateway::router(app, LOCAL_ACCOUNT).layer(from_fn(show_scope)).layer(page)).await?;
-    Ok(())
+    let notes = from_fn_with_state(Notes::new(|note| eprintln!("note: {note}")), notes::observe);
+    let api = gateway::router(app, LOCAL_ACCOUNT).layer(notes).layer(page);
+    let interrupt = async || _ = tokio::signal::ctrl_c().await;
+    tokio::select! {
+        served = async {
+            serve(listener, api, interrupt()).await?;
+            drop(stop_aws);
+            aws.await?
+        } => served,
+        () = async { interrupt().await; interrupt().await } => Err("interrupted while requests were in flight".into()),
+    }
+}
+
+/// Serves pages of this server's own and programs of this machine, until `stopped`. Then it finishes the requests in flight.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let guard = Guard(listener.local_addr()?.port());
+    let router = router.layer(from_fn_with_state(guard, guard::check));
+    Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
 }
 
 /// Creates the log groups that the table knows of: they are in memory, and were lost with the last process.
-async fn restore_log_groups(config: &Config) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn restore_log_groups(config: &Config) -> Result<()> {
     let logs = aws_sdk_cloudwatchlogs::Client::new(&config.aws);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config.aws);
     let mut items = dynamodb.scan().table_name(&config.table_name).into_paginator().items().send();
@@ -106,26 +140,16 @@ async fn restore_log_groups(config: &Config) -> Result<(), Box<dyn Error + Send 
 }
 
 /// Creates a definition through the function, unless it exists or has been deleted.
-async fn define(app: Arc<App>, account_id: &str, name: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn define(app: Arc<App>, name: &str) -> Result<()> {
     // An equal request is a replay.
     let body = json!({"name": name, "clientToken": format!("local-server-definition-{name:0>16}")}).to_string();
     let request = axum::http::Request::put("/workflow-definitions").body(())?;
-    let event = gateway::rest_event(account_id, &request.into_parts().0, body.as_bytes());
+    let event = gateway::rest_event(LOCAL_ACCOUNT, &request.into_parts().0, body.as_bytes());
     let response = gateway::invoke(app, event.to_string().as_bytes(), gateway::TIMEOUT).await?;
     match response["statusCode"].as_u64() {
         Some(201 | 409) => Ok(()),
         _ => Err(response["body"].to_string().into()),
     }
-}
-
-/// Prints what a request is signed for. API Gateway accepts only `execute-api`, which needs no mention; here anything goes.
-async fn show_scope(request: Request, next: Next) -> Response {
-    let authorization = request.headers().get("authorization").and_then(|header| header.to_str().ok());
-    let scope = authorization.and_then(|header| header.split_once("Credential=")?.1.split(',').next());
-    if let Some(scope) = scope.filter(|scope| !scope.ends_with("/execute-api/aws4_request")) {
-        eprintln!("signed for {scope}, which API Gateway would refuse");
-    }
-    next.run(request).await
 }
 
 /// Prints a request's line as the function writes it. The standard output belongs to the answers.
@@ -143,7 +167,7 @@ fn write_short_line(line: &[u8]) {
     eprintln!("{} {} {}{id} {duration:.1} ms{detail}", line["status"], text("operation"), text("outcome"));
 }
 
-async fn listen(port: u16, option: &str) -> Result<TcpListener, String> {
+async fn listen(port: u16, option: &str) -> std::result::Result<TcpListener, String> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| format!("cannot listen on {address}: {error}; choose another port with {option}"))

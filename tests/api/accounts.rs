@@ -1,18 +1,18 @@
 //! Two accounts with definitions of the same name and runs of the same client token: neither sees or touches the other's.
 
-use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::support::events::{DEFINITIONS, definition, run, runs};
 use crate::support::table::Item;
-use crate::support::{TOKEN, TestApp, body};
+use crate::support::{OTHER_ACCOUNT, TOKEN, TestApp, body};
 
 const NOBODY: &str = "111111111111";
 
 /// A run in each account, with equal requests; its id.
 async fn start_runs(app: &TestApp) -> [String; 2] {
     let mut ids = Vec::new();
-    for account in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+    for account in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
         let response = app.call(account, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
         assert_eq!((response.status, response.header("idempotent-replayed")), (201, None), "{response:?}");
         ids.push(response.body["workflowRunId"].as_str().unwrap().to_owned());
@@ -30,11 +30,11 @@ async fn items_of(app: &TestApp, account: &str) -> Vec<Item> {
 #[tokio::test]
 async fn an_equal_name_and_token_give_each_account_a_definition_of_its_own() {
     let app = TestApp::start().await;
-    for (account, description) in [(LOCAL_ACCOUNT, "ours"), (SAMPLE_ACCOUNT, "theirs")] {
+    for (account, description) in [(LOCAL_ACCOUNT, "ours"), (OTHER_ACCOUNT, "theirs")] {
         let body = json!({"name": "flow", "clientToken": TOKEN, "description": description});
         app.call(account, "PUT", DEFINITIONS, body).await.assert_success(201, &json!({"status": "ACTIVE"}));
     }
-    for (account, description) in [(LOCAL_ACCOUNT, "ours"), (SAMPLE_ACCOUNT, "theirs")] {
+    for (account, description) in [(LOCAL_ACCOUNT, "ours"), (OTHER_ACCOUNT, "theirs")] {
         let response = app.call(account, "GET", &definition("flow"), Value::Null).await;
         assert_eq!(response.body["description"], description);
         assert_eq!(response.body["arn"], app.definition_arn(account, "flow"));
@@ -47,7 +47,7 @@ async fn an_account_sees_its_own_definitions_and_runs_alone() {
     let app = TestApp::start().await;
     let [ours, theirs] = start_runs(&app).await;
     assert_ne!(ours, theirs);
-    for (account, own, other) in [(LOCAL_ACCOUNT, &ours, &theirs), (SAMPLE_ACCOUNT, &theirs, &ours)] {
+    for (account, own, other) in [(LOCAL_ACCOUNT, &ours, &theirs), (OTHER_ACCOUNT, &theirs, &ours)] {
         let listed = app.call(account, "POST", DEFINITIONS, json!({})).await.body;
         let arns = listed["workflowDefinitionSummaries"].as_array().unwrap();
         assert_eq!((arns.len(), &arns[0]["workflowDefinitionArn"]), (1, &json!(app.definition_arn(account, "demo"))));
@@ -68,7 +68,7 @@ async fn an_account_sees_its_own_definitions_and_runs_alone() {
 async fn an_account_touches_its_own_definitions_and_runs_alone() {
     let app = TestApp::start().await;
     let [ours, theirs] = start_runs(&app).await;
-    let before = items_of(&app, SAMPLE_ACCOUNT).await;
+    let before = items_of(&app, OTHER_ACCOUNT).await;
     assert_eq!(before.len(), 2);
     // The other account's run, under a name that we have too.
     let response = app.call(LOCAL_ACCOUNT, "PUT", &run("demo", &theirs), json!({"status": "FAILED"})).await;
@@ -84,8 +84,8 @@ async fn an_account_touches_its_own_definitions_and_runs_alone() {
     app.start_run("demo").await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
 
-    assert_eq!(items_of(&app, SAMPLE_ACCOUNT).await, before);
-    let response = app.call(SAMPLE_ACCOUNT, "GET", &run("demo", &theirs), Value::Null).await;
+    assert_eq!(items_of(&app, OTHER_ACCOUNT).await, before);
+    let response = app.call(OTHER_ACCOUNT, "GET", &run("demo", &theirs), Value::Null).await;
     assert_eq!((response.status, &response.body["status"]), (200, &json!("RUNNING")));
 }
 
@@ -93,15 +93,15 @@ async fn an_account_touches_its_own_definitions_and_runs_alone() {
 async fn a_page_token_of_another_account_leads_to_nothing_of_that_account() {
     let app = TestApp::start().await;
     let [_, theirs] = start_runs(&app).await;
-    app.call(SAMPLE_ACCOUNT, "PUT", &runs("demo"), body(&TOKEN.replace('0', "1"), "/a")).await;
+    app.call(OTHER_ACCOUNT, "PUT", &runs("demo"), body(&TOKEN.replace('0', "1"), "/a")).await;
     for (path, list) in
         [(DEFINITIONS.to_owned(), "workflowDefinitionSummaries"), (runs("demo"), "workflowRunSummaries")]
     {
-        app.define(SAMPLE_ACCOUNT, &format!("only-{}", list.len())).await;
-        let first = app.call(SAMPLE_ACCOUNT, "POST", &format!("{path}?maxResults=1"), json!({})).await;
+        app.define(OTHER_ACCOUNT, &format!("only-{}", list.len())).await;
+        let first = app.call(OTHER_ACCOUNT, "POST", &format!("{path}?maxResults=1"), json!({})).await;
         let token = first.body["nextToken"].as_str().unwrap();
         let response = app.call(LOCAL_ACCOUNT, "POST", &format!("{path}?nextToken={token}"), json!({})).await;
         assert_eq!(response.status, 200);
-        assert!(!response.body.to_string().contains(SAMPLE_ACCOUNT) && !response.body.to_string().contains(&theirs));
+        assert!(!response.body.to_string().contains(OTHER_ACCOUNT) && !response.body.to_string().contains(&theirs));
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::json;
 use tokio::task::JoinSet;
 use workflow_runs::Sources;
 
-use crate::support::{Fault, TOKEN, TestApp, body, events};
+use crate::support::{Fault, OTHER_ACCOUNT, TOKEN, TestApp, body, events};
 
 #[tokio::test]
 async fn a_replay_is_answered_with_the_run_that_is_there() {
@@ -42,7 +42,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
 #[tokio::test]
 async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behind() {
     let app = TestApp::start().await;
-    for account in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+    for account in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
         app.define(account, "other").await;
     }
     let first = app.put(body(TOKEN, "/a").to_string()).await;
@@ -127,7 +127,7 @@ async fn sixty_parallel_calls_with_one_token_end_in_one_run() {
 #[tokio::test]
 async fn two_accounts_with_the_same_token_have_a_run_each() {
     let app = TestApp::start().await;
-    let other = app.other_process(SAMPLE_ACCOUNT).await;
+    let other = app.other_process(OTHER_ACCOUNT).await;
     let first = app.create("demo").client_token(TOKEN).send().await.unwrap();
     let second = other.create("demo").client_token(TOKEN).model_id("another").send().await.unwrap();
     assert_ne!(first.workflow_run_id(), second.workflow_run_id());
@@ -137,10 +137,10 @@ async fn two_accounts_with_the_same_token_have_a_run_each() {
 #[tokio::test]
 async fn an_account_does_not_see_another_ones_definitions() {
     let app = TestApp::start().await;
-    app.define(SAMPLE_ACCOUNT, "theirs").await;
+    app.define(OTHER_ACCOUNT, "theirs").await;
     let body = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
     // One process serves both: what it has learnt for the one account does not count for the other.
-    for (account, status) in [(SAMPLE_ACCOUNT, 201), (LOCAL_ACCOUNT, 404), (SAMPLE_ACCOUNT, 201)] {
+    for (account, status) in [(OTHER_ACCOUNT, 201), (LOCAL_ACCOUNT, 404), (OTHER_ACCOUNT, 201)] {
         let event = events::rest(account, "PUT", &events::runs("theirs"), body);
         assert_eq!(app.invoke(&event).await["statusCode"], status, "{account}");
     }

@@ -103,7 +103,7 @@ async fn many_runs_are_listed_while_others_start_and_end_and_deleted_with_their_
     load.took(&format!("both listings, while {OTHERS} others start and end"));
 
     let mut requests = 0;
-    while !load.app.items("definition/000000000000/load").await[0].contains_key("goneAt") {
+    while !load.app.items(&format!("definition/{LOCAL_ACCOUNT}/load")).await[0].contains_key("goneAt") {
         let (status, output) = load.send("DELETE", "/workflow-definitions/load", "").await;
         assert_eq!((status, &output), (202, &json!({"status": "DELETING"})));
         requests += 1;

@@ -49,7 +49,7 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         assert_eq!(line["request_id"], format!("request-{number}"));
         assert!(line["lambda_request_id"].is_string());
         assert_eq!(line["operation"], if outcome == "unknown_operation" { "Unknown" } else { "CreateWorkflowRun" });
-        assert_eq!(line["account_id"], "000000000000");
+        assert_eq!(line["account_id"], LOCAL_ACCOUNT);
         assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration > 0.0));
         // The first request creates the log group.
         assert_eq!(line["log_groups_created"], if number == 0 { json!(1) } else { json!(null) });

@@ -117,9 +117,10 @@ async fn every_failure_of_a_call_gets_its_documented_response_after_its_attempts
                 _ => assert_internal(&response),
             }
             let tried = app.calls().iter().filter(|call| *call == operation).count();
-            // A listing of runs makes four queries at once, and gives up with the first that fails.
+            // A listing of runs makes four queries at once, and gives up with the first that fails: the other three of the
+            // previous request may arrive late.
             if operation == "Query" && !matches!(case, ListDefinitions) {
-                assert!((attempts..=4 * attempts).contains(&tried), "{case:?} {operation}: {tried}");
+                assert!((attempts..=4 * attempts + 3).contains(&tried), "{case:?} {operation}: {tried}");
             } else {
                 assert_eq!(tried, attempts, "{case:?} {operation}");
             }

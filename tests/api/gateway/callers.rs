@@ -1,11 +1,11 @@
 //! Whose request it is: the account that has signed it, and what becomes of one that nobody has signed.
 
-use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 use workflow_runs::{Config, Sources};
 
 use crate::support::events::{self, runs};
-use crate::support::{ApiResponse, TestApp};
+use crate::support::{ApiResponse, OTHER_ACCOUNT, TestApp};
 
 /// The event of a create without a token.
 fn create(make: fn(&str, &str, &str, &str) -> Value) -> Value {
@@ -68,12 +68,12 @@ async fn an_unsigned_request_is_rejected_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_request_that_nobody_has_signed_belongs_to_the_configured_account_if_there_is_one() {
-    let configure = |config| Config { unsigned_account_id: Some(SAMPLE_ACCOUNT.to_owned()), ..config };
+    let configure = |config| Config { unsigned_account_id: Some(OTHER_ACCOUNT.to_owned()), ..config };
     let app = TestApp::start_with(Sources::default(), configure).await;
     let events = unsigned();
     for event in &events {
         assert_eq!(app.invoke(event).await["statusCode"], 201, "{event}");
     }
-    assert_eq!(app.items(&format!("run/{SAMPLE_ACCOUNT}/")).await.len(), events.len());
+    assert_eq!(app.items(&format!("run/{OTHER_ACCOUNT}/")).await.len(), events.len());
     assert_eq!(app.items("run/").await.len(), events.len());
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
@@ -14,7 +14,7 @@ use workflow_runs::operations::OPERATIONS;
 
 use crate::support::events::runs;
 use crate::support::request;
-use crate::support::{Clock, TOKEN, TestApp, body};
+use crate::support::{Clock, OTHER_ACCOUNT, TOKEN, TestApp, body};
 
 /// Text that survives HTTP: no control characters, but any others.
 fn text() -> impl Strategy<Value = String> {
@@ -118,7 +118,7 @@ fn authorizer() -> impl Strategy<Value = (Value, Value)> {
     let nobody = json!({"accountId": null, "sourceIp": "192.0.2.1"});
     prop_oneof![
         24 => Just(account(LOCAL_ACCOUNT)),
-        1 => Just(account(SAMPLE_ACCOUNT)),
+        1 => Just(account(OTHER_ACCOUNT)),
         1 => Just(account("")),
         1 => Just((nobody.clone(), Value::Null)),
         1 => Just((nobody.clone(), json!({}))),

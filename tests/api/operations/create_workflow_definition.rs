@@ -2,12 +2,12 @@
 
 use aws_sdk_novaact::operation::create_workflow_definition::CreateWorkflowDefinitionError;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowDefinitionStatus, WorkflowExportConfig};
-use local::gateway::{LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::support::events::DEFINITIONS;
 use crate::support::table::{attributes, text};
-use crate::support::{ApiResponse, Clock, Fault, TOKEN, TestApp};
+use crate::support::{ApiResponse, Clock, Fault, OTHER_ACCOUNT, TOKEN, TestApp};
 
 const OTHER_TOKEN: &str = "another-client-token-of-36-characters";
 
@@ -90,7 +90,7 @@ async fn the_answer_is_201_with_the_status_and_nothing_else() {
 #[tokio::test]
 async fn every_definition_is_a_generation_of_its_own() {
     let app = TestApp::start().await;
-    let ids = [app.definition_id(LOCAL_ACCOUNT, "demo").await, app.definition_id(SAMPLE_ACCOUNT, "demo").await];
+    let ids = [app.definition_id(LOCAL_ACCOUNT, "demo").await, app.definition_id(OTHER_ACCOUNT, "demo").await];
     assert_ne!(ids[0], ids[1]);
 }
 

@@ -30,10 +30,13 @@ use workflow_runs::{App, Config, Sources, lambda};
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
 use local::embedded::{self, Embedded};
-use local::gateway::{self, LOCAL_ACCOUNT, SAMPLE_ACCOUNT};
+use local::gateway::{self, LOCAL_ACCOUNT};
 pub use response::ApiResponse;
 pub use spy::Fault;
 use spy::{Spy, observe};
+
+/// An account besides [`LOCAL_ACCOUNT`].
+pub const OTHER_ACCOUNT: &str = "000000000000";
 
 /// A client token.
 pub const TOKEN: &str = "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab";
@@ -53,7 +56,7 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// A server with a definition `demo` in [`LOCAL_ACCOUNT`] and [`SAMPLE_ACCOUNT`].
+    /// A server with a definition `demo` in [`LOCAL_ACCOUNT`] and [`OTHER_ACCOUNT`].
     pub async fn start() -> Self {
         Self::start_with(Sources::default(), |config| config).await
     }
@@ -65,7 +68,7 @@ impl TestApp {
 
     /// A server with other sources, and another configuration.
     pub async fn start_with(sources: Sources, configure: impl FnOnce(Config) -> Config) -> Self {
-        let embedded = Embedded::start(None).await.unwrap();
+        let embedded = Embedded::open(None).unwrap();
         let services = embedded::config(&serve(embedded.clone().router()).await);
 
         let spy = Spy::default();
@@ -76,7 +79,7 @@ impl TestApp {
         let app = Arc::new(App::new(spied.clone(), sources.clone(), |_| ()));
         let url = serve(gateway::router(Arc::clone(&app), LOCAL_ACCOUNT)).await;
         let app = Self { url, app, services, spied, sources, spy };
-        for account_id in [LOCAL_ACCOUNT, SAMPLE_ACCOUNT] {
+        for account_id in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
             app.define(account_id, "demo").await;
         }
         app.calls();
