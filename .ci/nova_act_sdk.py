@@ -2,10 +2,11 @@
 """The Nova Act SDK, unmodified, starts and ends runs through the recipe in README.md, and its command line creates, lists,
 shows and deletes what it calls workflows.
 
-usage: nova_act_sdk.py ENDPOINT
+usage: nova_act_sdk.py ENDPOINT [CONSOLE]
 
-ENDPOINT is an API with the workflow definition `demo`, such as that of the local server. The SDK first asks STS whose
-credentials it has; a stand-in answers. Needs the packages in .ci/requirements-nova-act.txt.
+ENDPOINT is an API with the workflow definition `demo`. CONSOLE is the address of a console in front of it, for what signs for
+`nova-act`; without one, that goes to ENDPOINT too. The credentials are those in the environment, if there are any. The SDK first
+asks STS whose they are; a stand-in responds. Needs the packages in .ci/requirements-nova-act.txt.
 """
 import http.server
 import json
@@ -17,14 +18,16 @@ import sys
 import tempfile
 import threading
 
-# For the SDK's sessions and the client below; nothing checks them.
-os.environ.update(AWS_ACCESS_KEY_ID="ci", AWS_SECRET_ACCESS_KEY="ci", AWS_DEFAULT_REGION="us-east-1",
-                  AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, NO_PROXY="127.0.0.1")
+os.environ.setdefault("AWS_ACCESS_KEY_ID", "ci")
+os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "ci")
+os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+                  NO_PROXY="127.0.0.1")
 os.environ.pop("NOVA_ACT_API_KEY", None)
 
 import boto3
 
-ENDPOINT = sys.argv[1].rstrip("/")
+ENDPOINT, *CONSOLE = (url.rstrip("/") for url in sys.argv[1:])
+STOCK_ENDPOINT = (CONSOLE or [ENDPOINT])[0]
 README = pathlib.Path(__file__).parent.parent / "README.md"
 IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::000000000000:user/ci</Arn><UserId>CI</UserId><Account>000000000000</Account>
@@ -69,7 +72,7 @@ def check_workflow():
     documented = {}
     exec(recipe(), documented)
     documented["session"].register("before-send.nova-act", check_signature)
-    reader = boto3.client("nova-act", endpoint_url=ENDPOINT)
+    reader = boto3.client("nova-act", endpoint_url=STOCK_ENDPOINT)
 
     for error, status in [(None, "SUCCEEDED"), (RuntimeError("the agent failed"), "FAILED")]:
         workflow = documented["Workflow"](
@@ -92,9 +95,8 @@ def check_workflow():
 
 
 def check_command_line():
-    """It signs for `nova-act`, so that a deployed stack is reached through the console only."""
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "HOME": home, "AWS_ENDPOINT_URL_NOVA_ACT": ENDPOINT}
+        environment = {**os.environ, "HOME": home, "AWS_ENDPOINT_URL_NOVA_ACT": STOCK_ENDPOINT}
 
         def act(command):
             done = subprocess.run([pathlib.Path(sys.executable).with_name("act"), "workflow", *command.split()],
@@ -110,7 +112,7 @@ def check_command_line():
         runs = json.loads(act("list-runs --name demo --json --status failed"))
         check("lists runs", runs and {run["status"] for run in runs} == {"FAILED"}, runs)
         act("delete --name from-the-command-line --cleanup --force")
-        reader = boto3.client("nova-act", endpoint_url=ENDPOINT)
+        reader = boto3.client("nova-act", endpoint_url=STOCK_ENDPOINT)
         seen = reader.get_workflow_definition(workflowDefinitionName="from-the-command-line")
         check("deletes it", seen["status"] == "DELETING", seen)
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The whole stack on ministack, a stand-in for AWS that checks signatures and policies: `sam deploy`, a run's life through
-the API, callers with the documented policies, parameters that are rejected, an update, the removal.
+the API, callers with the documented policies, clients of all kinds, parameters that are rejected, an update, the removal.
 
-usage: stack.py TEMPLATE MINISTACK_PYTHON
+usage: stack.py TEMPLATE CONSOLE CLIENT MINISTACK_PYTHON NOVA_ACT_PYTHON
 
-TEMPLATE is what `sam build` has left, MINISTACK_PYTHON the Python of the virtual environment with ministack. It patches the
-template where ministack lacks something; each patch is tried without first, and is an error once it is no longer needed.
+TEMPLATE is what `sam build` has left, CONSOLE the console, CLIENT the example of a client in Rust. The others are the Pythons of
+the virtual environments for ministack and the Nova Act SDK. The template is patched where ministack lacks something; each patch is
+left out first to see that it is needed.
 """
 import contextlib
 import copy
@@ -26,11 +27,13 @@ import botocore.awsrequest
 import botocore.config
 import botocore.credentials
 import botocore.exceptions
+import parliament
 from samtranslator.yaml_helper import yaml_parse
 
-from support import REGION, ROOT, check, free_port, http_call, process, wait_for
+import metrics
+from support import CREDENTIALS, REGION, ROOT, check, free_port, http_call, process, wait_for
 
-TEMPLATE, MINISTACK_PYTHON = sys.argv[1:]
+TEMPLATE, CONSOLE, CLIENT, MINISTACK_PYTHON, NOVA_ACT_PYTHON = sys.argv[1:]
 ACCOUNT, STACK = "123456789012", "workflow-runs"
 # ministack takes this key for the account's root user's.
 ROOT_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
@@ -128,6 +131,13 @@ class Operator:
         [found] = [resource["PhysicalResourceId"] for resource in resources if resource["ResourceType"] == kind]
         return found
 
+    def policies(self):
+        """The inline policies of the stack's roles, as IAM has them."""
+        resources = self.cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        for role in (r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::IAM::Role"):
+            for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                yield role, self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+
     def update(self, **changed):
         """An update that changes parameters and nothing else."""
         known = [parameter["ParameterKey"] for parameter in self.stack()["Parameters"]]
@@ -180,7 +190,9 @@ def check_rejected(operator, template):
             seen = error.response["Error"]
         except botocore.exceptions.WaiterError as error:
             seen = str(error)
-        check(f"{parameters} is rejected", isinstance(seen, dict) and seen["Code"] == "ValidationError", seen)
+        reasons = [*parameters, *(a["AssertDescription"] for rule in template["Rules"].values() for a in rule["Assertions"])]
+        named = isinstance(seen, dict) and any(reason in seen["Message"] for reason in reasons)
+        check(f"{parameters} is rejected", named and seen["Code"] == "ValidationError", seen)
 
 
 def documented_policies(api):
@@ -191,12 +203,19 @@ def documented_policies(api):
     return {role: json.loads(re.sub("|".join(filled), lambda name: filled[name[0]], policy)) for role, policy in found.items()}
 
 
-def send(url, credentials, method, path, body):
-    """A signed request: the status, the error's type and the body."""
+def check_policies(policies):
+    """parliament knows the actions of AWS, which resources each has, and which condition keys."""
+    for name, policy in policies:
+        findings = [str(finding) for finding in parliament.analyze_policy_string(json.dumps(policy)).findings]
+        check(f"parliament finds nothing in the policy of {name}", not findings, findings)
+
+
+def send(url, credentials, method, path, body, service="execute-api", **headers):
+    """A signed request: the status and the body of its response."""
     data = None if body is None else json.dumps(body).encode()
-    request = botocore.awsrequest.AWSRequest(method, url + path, data=data, headers={"content-type": "application/json"})
+    request = botocore.awsrequest.AWSRequest(method, url + path, data=data, headers={"content-type": "application/json", **headers})
     if credentials:
-        botocore.auth.SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+        botocore.auth.SigV4Auth(credentials, service, REGION).add_auth(request)
     status, seen = http_call(url + path, data, dict(request.headers), method)
     return status, json.loads(seen or b"{}")
 
@@ -257,6 +276,43 @@ def check_life(operator, url, policies):
     return client
 
 
+def check_clients(operator, url):
+    """API Gateway's check of signatures is the stand-in's here; the clients' other work is artifact.py's."""
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}
+    keys = operator.user("clients", policy)
+    variables = {**CREDENTIALS, "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+
+    def run(what, *command, **more):
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **variables, **more})
+        check(what, done.returncode == 0, done.stdout + done.stderr)
+        return done.stdout
+
+    status, seen = send(url, keys, "POST", "/workflow-definitions", {}, "nova-act")
+    check("a signature for nova-act is rejected", status == 403 and "execute-api" in seen["message"], (status, seen))
+    status, seen = send(url, keys, "POST", "/workflow-definitions", {}, "nova-act", **{"x-ministack-alone": "true"})
+    check("ministack alone would take it", status == 200, (status, seen))
+
+    run_id = run("aws-sdk-novaact starts a run", CLIENT, url, "demo", "start").strip()
+    run("and ends it", CLIENT, url, "demo", "end", run_id, "FAILED")
+    listed = run("and lists it", CLIENT, url, "demo", "list")
+    check("as failed", re.search(rf"{run_id}.*FAILED|FAILED.*{run_id}", listed), listed)
+    with process(CONSOLE, url, "--port", "0", "--region", REGION, **variables) as console:
+        address = re.search(r"http://\S+?(?=/?$)", console.stdout.readline().strip()).group()
+        command = ["nova-act", "list-workflow-runs", "--workflow-definition-name", "demo", "--endpoint-url", address]
+        listed = run("the AWS CLI lists runs through the console", "aws", *command)
+        check("the same one", run_id in listed, listed)
+        print(run("the Nova Act SDK, and its command line through the console", NOVA_ACT_PYTHON, ROOT / ".ci/nova_act_sdk.py", url, address))
+
+
+def check_log(operator):
+    """The function's lines are where the stack's queries and its dashboard look for them."""
+    function = operator.resource("AWS::Lambda::Function")
+    events = operator.logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}")["events"]
+    lines = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+    wrong = [line for line in lines if line["function_name"] != function or [*metrics.faults(line)]]
+    check(f"{len(lines)} lines in the function's log group carry metrics of this function", lines and not wrong, wrong[:3])
+
+
 def check_other_paths(operator, url):
     """For whoever may call everything, all that is no operation comes to the function's own 404."""
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}
@@ -301,6 +357,8 @@ def check_removal(operator, outputs):
     check("the table stays, protected", table["TableStatus"] == "ACTIVE" and table["DeletionProtectionEnabled"], table)
     items = operator.tables.scan(TableName=outputs["TableName"])["Count"]
     check("with its items", items > 0, items)
+    groups = {group["logGroupName"] for group in operator.logs.describe_log_groups()["logGroups"]}
+    check("the log groups of runs stay", "/workflow-runs/demo" in groups, groups)
     check("no function stays", operator.functions.list_functions()["Functions"] == [])
 
 
@@ -318,10 +376,14 @@ def main():
             [statement] = policies[role]["Statement"]
             check(f"the documented policy of {role} is the output {output}", statement["Resource"] == outputs[output].split(","), outputs)
         check_callers(operator, url, policies)
+        check_policies([*operator.policies(), *policies.items()])
         client = check_life(operator, url, policies)
         check_other_paths(operator, url)
+        check_clients(operator, url)
+        check_log(operator)
         check_rejected(operator, template)
         check_update(operator, client)
+        check_policies(operator.policies())
         check_removal(operator, outputs)
 
 

@@ -3,13 +3,16 @@
 
 usage: stand_in.py
 
-Listens on 127.0.0.1, on the port in GATEWAY_PORT. Each of its shims ends with an error once ministack does without.
+Listens on BIND_HOST and GATEWAY_PORT. Two of its shims end with an error once ministack does without them. The third one leaves
+requests with the header `x-ministack-alone` alone, so that a caller can try.
 """
 import json
+import re
 import sys
 
 from ministack import app
 from ministack.core import iam_actions
+from ministack.core.iam_evaluator import AuthError
 from ministack.services import apigateway_v1
 
 ANY = "x-amazon-apigateway-any-method"
@@ -46,7 +49,22 @@ def import_any_methods():
         api, path, {"any" if method == ANY else method: operation for method, operation in methods.items()}, *rest)
 
 
+def check_the_service_that_is_signed_for():
+    """ministack takes a signature for any service, API Gateway one for execute-api only."""
+    enforce = app._enforce_execute_api
+
+    def for_execute_api(api, stage, method, path, headers, query, **rest):
+        scope = re.search(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request", headers.get("authorization", ""))
+        if scope and scope[1] != "execute-api" and "x-ministack-alone" not in headers:
+            refused = AuthError("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'execute-api'. ")
+            return apigateway_v1.authentication_error_response(api, stage, refused, headers, query)
+        return enforce(api, stage, method, path, headers, query, **rest)
+
+    app._enforce_execute_api = for_execute_api
+
+
 if __name__ == "__main__":
+    check_the_service_that_is_signed_for()
     hand_over_leading_keys()
     import_any_methods()
     app.main()
