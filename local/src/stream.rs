@@ -95,6 +95,7 @@ fn key(record: &Record) -> &str {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::future::ready;
     use std::sync::{Arc, Mutex};
 
     use tokio::sync::Notify;
@@ -111,7 +112,7 @@ mod tests {
     }
 
     impl Function {
-        async fn invoke(self, event: Value) -> Result<()> {
+        fn invoke(&self, event: Value) -> Result<()> {
             let key = pk(&event).to_owned();
             self.events.lock().unwrap().push(event);
             self.invoked.notify_one();
@@ -151,7 +152,7 @@ mod tests {
 
     fn start(database: &Database, function: &Function) {
         let function = function.clone();
-        tokio::spawn(deliver(database.clone(), move |event| function.clone().invoke(event)));
+        tokio::spawn(deliver(database.clone(), move |event| ready(function.invoke(event))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -82,8 +82,8 @@ fn aws_headers(target: &str) -> [(&'static str, String); 3] {
 fn send(address: &str, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> String {
     let host = [("host", address.to_owned())];
     let host = host.iter().filter(|_| headers.iter().all(|(name, _)| *name != "host"));
-    let headers: String = host.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = body.len();
+    let headers: Vec<_> = host.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (headers, length) = (headers.concat(), body.len());
     let request =
         format!("{method} {path} HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     let mut stream = TcpStream::connect(address).unwrap();

@@ -52,7 +52,7 @@ pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> 
     if guard.admits(&request) {
         return next.run(request).await;
     }
-    let message = format!("only for http://127.0.0.1:{} and its own page: another Host, or another Origin\n", guard.0);
+    let message = format!("http://127.0.0.1:{} rejects another Host, and requests of other pages\n", guard.0);
     (StatusCode::FORBIDDEN, message).into_response()
 }
 
