@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -12,7 +13,7 @@ use super::run_model::run_id;
 use crate::simulator::coverage::{self, Sight};
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::journal::Journal;
-use crate::simulator::process::{Process, Settings};
+use crate::simulator::process::{MOST_AHEAD, Process, Settings};
 use crate::simulator::services::Services;
 use crate::support::request::{Page, Request};
 
@@ -23,7 +24,8 @@ const MOST_PAGES: usize = 12;
 pub struct World {
     pub services: Arc<Services>,
     pub plan: Arc<FaultPlan>,
-    pub settings: Settings,
+    /// Two, during a deployment: a process has either.
+    pub settings: [Settings; 2],
     processes: Mutex<Processes>,
     seen: Mutex<Seen>,
 }
@@ -42,7 +44,7 @@ pub struct Seen {
 }
 
 impl World {
-    pub fn new(services: &Arc<Services>, plan: Arc<FaultPlan>, settings: Settings, processes: usize) -> Arc<Self> {
+    pub fn new(services: &Arc<Services>, plan: Arc<FaultPlan>, settings: [Settings; 2], processes: usize) -> Arc<Self> {
         let world = Self {
             services: Arc::clone(services),
             plan,
@@ -73,7 +75,10 @@ impl World {
 
     fn start_process(&self, processes: &mut Processes) -> (usize, Arc<Process>) {
         processes.started += 1;
-        let process = Process::start_with(&self.services, &self.plan.network(), self.settings);
+        let most = i64::try_from(MOST_AHEAD.as_millis()).unwrap();
+        let ahead = SignedDuration::from_millis(fastrand::i64(-most..=most));
+        let settings = Settings { ahead, ..*fastrand::choice(&self.settings).unwrap() };
+        let process = Process::start_with(&self.services, &self.plan.network(), settings);
         (processes.started, Arc::new(process))
     }
 
@@ -99,12 +104,14 @@ impl World {
         let record = Record {
             account_id: account_id.to_owned(),
             process: history::ProcessId { id, started: process.started },
+            settings: process.settings,
             request: request.clone(),
             invoked,
             ended: services.elapsed(),
             response,
-            writes: journal.writes,
+            journal: Arc::clone(&journal),
         };
+        let journal = journal.lock().unwrap().clone();
         let operation = request.operation();
         if let Some(response) = &record.response {
             let about = ["resourceType", "serviceCode"].iter().find_map(|name| response.body[*name].as_str());
@@ -114,8 +121,9 @@ impl World {
             services.see(coverage::response(operation, response.status, about));
             check_what_there_is(services, &record);
             let took = record.ended.saturating_sub(invoked);
-            assert!(took < self.settings.timeout, "a response after {took:?}: {request:?}");
-            let out_of_time = took + Duration::from_millis(500) > self.settings.timeout;
+            let timeout = process.settings.timeout;
+            assert!(took < timeout, "a response after {took:?}: {request:?}");
+            let out_of_time = took + Duration::from_millis(500) > timeout;
             check_left_behind(&record, &journal, run_was_there, out_of_time);
             let may_fail = journal.faults > 0 || out_of_time;
             assert!(may_fail || !is_failure(&record), "nothing has failed, and {record:?}");
@@ -163,7 +171,8 @@ impl World {
             let Some(record) = record.filter(Record::is_success) else { break };
             let body = record.response.unwrap().body;
             page.next_token = body["nextToken"].as_str().map(ToOwned::to_owned);
-            listing.pages.push(SeenPage { invoked: record.invoked, ended: record.ended, body });
+            let (invoked, ended, by) = (record.invoked, record.ended, record.settings);
+            listing.pages.push(SeenPage { invoked, ended, by, body });
             listing.is_complete = page.next_token.is_none();
             if listing.is_complete || listing.pages.len() == MOST_PAGES {
                 break;
@@ -214,7 +223,7 @@ fn check_what_there_is(services: &Services, record: &Record) {
         assert!(has_log_group, "201, and no log group: {record:?}");
     } else if record.rejected_by() == Some((409, "workflow-run")) {
         // Without a client token only its own run can be in the way, which was deleted before the response came.
-        let is_its = id.map_or(record.writes.runs > 0, |id| record.member("resourceId") == Some(&id));
+        let is_its = id.map_or(record.writes().runs > 0, |id| record.member("resourceId") == Some(&id));
         assert!(is_its, "{record:?}");
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use local::gateway::TIMEOUT;
 use serde_json::Value;
 use tokio::time::sleep;
@@ -161,8 +160,8 @@ fn network(calls: &'static [&'static str], first: usize, broken: usize, fault: F
 }
 
 fn settings() -> Settings {
-    let run_timeout = Some(SignedDuration::from_hours(1));
-    Settings { timeout: TIMEOUT, run_timeout, run_log_retention_days: Some(30) }
+    let run_timeout = Some(Duration::from_hours(1));
+    Settings { run_timeout, run_log_retention_days: Some(30), ..Settings::new(TIMEOUT) }
 }
 
 /// The response of a new process on a calm network.

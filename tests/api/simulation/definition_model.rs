@@ -1,4 +1,6 @@
 //! A workflow definition's name, as clients see it: a small model, and what a history says about it.
+//!
+//! Times are those of the clock of whichever process decides on them.
 
 use std::time::Duration;
 
@@ -6,12 +8,13 @@ use serde_json::Value;
 
 use super::history::Record;
 use super::linearizability::{Event, Model, Sometime};
-use super::run_model::since_start;
+use super::run_model::since_zero;
+use crate::simulator::process::{MOST_AHEAD, Settings};
 use crate::support::request::Request;
 
 /// How long the item of a definition stays that is gone.
 const DAY: Duration = Duration::from_hours(24);
-/// How long a definition stays `DELETING` at least.
+/// How long a definition stays `DELETING` after a process has found none of its runs left.
 const LINGER: Duration = Duration::from_mins(2);
 /// Definitions go, and their items expire, at whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,14 +23,28 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Definition<'a> {
     Absent,
-    Active { create: &'a Request, created: Duration },
-    Deleting { create: &'a Request, created: Duration, since: Sometime },
-    Gone { create: &'a Request, at: Sometime },
+    Active {
+        create: &'a Request,
+        created: Duration,
+    },
+    /// It is being deleted, or gone: it goes at some time in this interval.
+    Deleting {
+        create: &'a Request,
+        created: Duration,
+        goes: Sometime,
+    },
 }
 
-/// A request that tells about the definition, and the response.
+/// A request that tells about the definition, and the process that handled it.
 #[derive(Clone, Copy, Debug)]
-pub enum DefinitionAction<'a> {
+pub struct DefinitionAction<'a> {
+    by: Settings,
+    act: Act<'a>,
+}
+
+/// What a request has done or seen.
+#[derive(Clone, Copy, Debug)]
+enum Act<'a> {
     Create(&'a Request),
     Replay(&'a Request),
     RejectCreate(&'a Request),
@@ -43,62 +60,54 @@ impl<'a> Model for Definition<'a> {
     type Action = DefinitionAction<'a>;
 
     fn after(&self, event: &Event<DefinitionAction<'a>>) -> Vec<Self> {
-        self.views(event).into_iter().filter_map(|view| view.step(event)).collect()
-    }
-}
-
-impl<'a> Definition<'a> {
-    /// What it may have become by the passage of time alone.
-    fn views(&self, event: &Event<DefinitionAction<'a>>) -> Vec<Self> {
-        let mut views = vec![self.clone()];
-        if let Self::Deleting { create, since, .. } = self
-            && event.until + SECOND >= since.0 + LINGER
-        {
-            views.push(Self::Gone { create, at: (since.0 + LINGER, event.until) });
-        }
-        if let Some(Self::Gone { at, .. }) = views.last()
-            && event.until + SECOND >= at.0 + DAY
-        {
-            views.push(Self::Absent);
-        }
-        views
-    }
-
-    fn step(self, event: &Event<DefinitionAction<'a>>) -> Option<Self> {
-        let created = |create| Self::Active { create, created: event.from };
-        match (&self, event.action) {
-            (Self::Absent, DefinitionAction::Create(create)) => Some(created(create)),
-            // The name is free for another client token, and no late retry brings the old definition back.
-            (Self::Gone { create: old, .. }, DefinitionAction::Create(create)) => {
-                (token(old) != token(create) || token(create).is_none()).then(|| created(create))
+        let DefinitionAction { by, act } = event.action;
+        let (from, until) = (by.clock(event.from), by.clock(event.until));
+        let created = |create| Self::Active { create, created: from };
+        let unchanged = |is_allowed: bool| if is_allowed { vec![self.clone()] } else { vec![] };
+        match self {
+            Self::Absent => match act {
+                Act::Create(create) => vec![created(create)],
+                Act::FindNone => unchanged(true),
+                _ => vec![],
+            },
+            Self::Active { create: current, created } => match act {
+                Act::Replay(create) => unchanged(*current == create),
+                Act::RejectCreate(create) => unchanged(*current != create || token(current).is_none()),
+                Act::Read(body) => unchanged(may_be_read_as(body, "ACTIVE", current, *created)),
+                Act::Find => unchanged(true),
+                Act::Delete => {
+                    // A cleanup process has another clock.
+                    let earliest = (event.from + LINGER).saturating_sub(MOST_AHEAD);
+                    vec![Self::Deleting { create: current, created: *created, goes: (earliest, Duration::MAX) }]
+                }
+                Act::Create(_) | Act::FindNone | Act::FindDeleting => vec![],
+            },
+            Self::Deleting { create: current, created: at, goes } => {
+                let between = |from, until| {
+                    let goes = (goes.0.max(from), goes.1.min(until));
+                    let possible = goes.0 <= goes.1;
+                    possible.then_some(Self::Deleting { create: current, created: *at, goes }).into_iter().collect()
+                };
+                // Not gone yet, for this process at some moment of the event; or gone.
+                let before = || between(from, Duration::MAX);
+                let after = || between(Duration::ZERO, until + SECOND);
+                let may_be_gone = until + SECOND >= goes.0;
+                let may_be_expired = until + SECOND >= goes.0 + DAY;
+                let is_its_token = |create| token(current) == token(create) && token(current).is_some();
+                match act {
+                    Act::Read(body) if may_be_read_as(body, "DELETING", current, *at) => before(),
+                    Act::Find | Act::FindDeleting | Act::Delete => before(),
+                    Act::FindNone => after(),
+                    // Once it is gone the name is free for another client token, and no late retry brings it back.
+                    Act::Create(create) if !is_its_token(create) && may_be_gone => vec![created(create)],
+                    Act::Create(create) if may_be_expired => vec![created(create)],
+                    Act::RejectCreate(create) if is_its_token(create) => {
+                        unchanged(goes.1 == Duration::MAX || from <= goes.1 + DAY + SECOND)
+                    }
+                    Act::RejectCreate(_) => before(),
+                    _ => vec![],
+                }
             }
-            (Self::Gone { create: old, at }, DefinitionAction::RejectCreate(create)) => {
-                let may_be_there = event.from <= at.1 + DAY + SECOND;
-                (token(old) == token(create) && token(old).is_some() && may_be_there).then_some(self)
-            }
-            (Self::Active { create: old, .. }, DefinitionAction::Replay(create)) => (*old == create).then_some(self),
-            (Self::Active { create: old, .. }, DefinitionAction::RejectCreate(create)) => {
-                (*old != create || token(old).is_none()).then_some(self)
-            }
-            (Self::Active { create, created }, DefinitionAction::Read(body)) => {
-                is_read(body, "ACTIVE", create, *created).then_some(self)
-            }
-            (Self::Deleting { create, created, .. }, DefinitionAction::Read(body)) => {
-                is_read(body, "DELETING", create, *created).then_some(self)
-            }
-            (Self::Active { create, created }, DefinitionAction::Delete) => {
-                Some(Self::Deleting { create, created: *created, since: (event.from, event.until) })
-            }
-            (Self::Active { .. }, DefinitionAction::Find)
-            | (
-                Self::Deleting { .. },
-                DefinitionAction::RejectCreate(_)
-                | DefinitionAction::Delete
-                | DefinitionAction::Find
-                | DefinitionAction::FindDeleting,
-            )
-            | (Self::Absent | Self::Gone { .. }, DefinitionAction::FindNone) => Some(self),
-            _ => None,
         }
     }
 }
@@ -109,7 +118,7 @@ fn token(create: &Request) -> Option<&String> {
 }
 
 /// Whether GetWorkflowDefinition may show a definition in this state so.
-fn is_read(body: &Value, status: &str, create: &Request, created: Duration) -> bool {
+fn may_be_read_as(body: &Value, status: &str, create: &Request, created: Duration) -> bool {
     let Request::CreateDefinition { name, description, .. } = create else { return false };
     let described = body["description"].as_str() == *description;
     // The description goes when the last run is deleted.
@@ -117,7 +126,7 @@ fn is_read(body: &Value, status: &str, create: &Request, created: Duration) -> b
     body["status"] == status
         && body["name"] == *name
         && (described || description_has_gone)
-        && body["createdAt"].as_str().map(since_start) == Some(created)
+        && body["createdAt"].as_str().map(since_zero) == Some(created)
 }
 
 /// What the history of an account says about one of its definitions.
@@ -129,33 +138,36 @@ pub fn events<'a>(
     let mut events = Vec::new();
     let about = |record: &&Record| record.account_id == account_id && record.request.definition() == Some(name);
     for record in history.filter(about) {
-        let seen = match (&record.request, record.rejected_by()) {
-            (_, Some((404, "workflow-definition"))) => Some(DefinitionAction::FindNone),
-            (create @ Request::CreateDefinition { .. }, Some((409, _))) => Some(DefinitionAction::RejectCreate(create)),
-            (_, Some((409, "workflow-definition"))) => Some(DefinitionAction::FindDeleting),
+        let saw = match (&record.request, record.rejected_by()) {
+            (_, Some((404, "workflow-definition"))) => Some(Act::FindNone),
+            (create @ Request::CreateDefinition { .. }, Some((409, _))) => Some(Act::RejectCreate(create)),
+            (_, Some((409, "workflow-definition"))) => Some(Act::FindDeleting),
             (create @ Request::CreateDefinition { .. }, _) if record.is_success() && !record.has_created() => {
-                Some(DefinitionAction::Replay(create))
+                Some(Act::Replay(create))
             }
             (Request::GetDefinition { .. }, _) if record.is_success() => {
-                record.response.as_ref().map(|response| DefinitionAction::Read(&response.body))
+                record.response.as_ref().map(|response| Act::Read(&response.body))
             }
             (Request::CreateDefinition { .. } | Request::DeleteDefinition { .. }, _) => None,
-            _ if record.is_success() => Some(DefinitionAction::Find),
+            _ if record.is_success() => Some(Act::Find),
             _ => None,
         };
-        let done = match &record.request {
+        let did = match &record.request {
             create @ Request::CreateDefinition { .. } if !record.is_success() || record.has_created() => {
-                Some(DefinitionAction::Create(create))
+                Some(Act::Create(create))
             }
-            Request::DeleteDefinition { .. } => Some(DefinitionAction::Delete),
+            Request::DeleteDefinition { .. } => Some(Act::Delete),
             _ => None,
         };
-        let event = |until, certain, action| Event { from: record.invoked, until, certain, action };
-        events.extend(seen.map(|action| event(record.ended, true, action)));
-        // What has not succeeded may have taken effect all the same, if it has sent a write.
-        let until = if record.is_success() { record.ended } else { record.landed() };
-        let done = done.map(|action| event(until, record.is_success(), action));
-        events.extend(done.filter(|event| event.certain || record.writes.definitions > 0));
+        let action = |act| DefinitionAction { by: record.settings, act };
+        let seen = |act| Event { from: record.invoked, until: record.ended, certain: true, action: action(act) };
+        events.extend(saw.map(seen));
+        events.extend(did.and_then(|act| {
+            // What has not succeeded has taken effect all the same, if a write was applied.
+            let has_landed = record.writes().definitions > 0;
+            let landed = || record.landed_event(action(act));
+            if record.is_success() { Some(seen(act)) } else { has_landed.then(landed) }
+        }));
     }
     // An explanation is found sooner if what is certain is tried first.
     events.sort_by_key(|event| (!event.certain, event.until));

@@ -20,13 +20,14 @@ const KNOWN: Duration = Duration::from_mins(1);
 ///
 /// # Panics
 /// If something does not hold.
-pub fn check(services: &Services, seen: &Seen, index_delay: Duration, run_timeout: Option<Duration>) {
+pub fn check(services: &Services, seen: &Seen, index_delay: Duration) {
     let of_accounts = |record: &Record| record.account_id.clone();
+    let writes = services.writes();
     for account_id in seen.history.iter().map(of_accounts).collect::<BTreeSet<_>>() {
         let of_account = || seen.history.iter().filter(|record| record.account_id == account_id);
         for id in of_account().filter_map(id_in).collect::<BTreeSet<_>>() {
-            let events = run_model::events(of_account(), &account_id, &id);
-            explain(&format!("run {account_id} {id}"), &Run::absent(run_timeout), &events);
+            let events = run_model::events(of_account(), &writes, &account_id, &id);
+            explain(&format!("run {account_id} {id}"), &Run::Absent, &events);
         }
         for name in of_account().filter_map(|record| record.request.definition()).collect::<BTreeSet<_>>() {
             let events = definition_model::events(of_account(), &account_id, name);
@@ -35,10 +36,9 @@ pub fn check(services: &Services, seen: &Seen, index_delay: Duration, run_timeou
             check_deleted_definitions_start_no_run(&history);
         }
     }
-    let writes = services.writes();
     let versions = Versions::new(&writes);
     for listing in &seen.listings {
-        listing.check(&versions, index_delay, run_timeout);
+        listing.check(&versions, index_delay);
     }
 }
 
@@ -80,7 +80,7 @@ fn check_deleted_definitions_start_no_run(history: &[&Record]) {
         for start in history.iter().filter(is_start).filter(|start| start.invoked > deletion.ended) {
             let may_be_new_generation = history.iter().any(|record| {
                 matches!(record.request, Request::CreateDefinition { .. })
-                    && record.writes.definitions > 0
+                    && record.writes().definitions > 0
                     && (if record.is_success() { record.ended } else { record.landed() }) >= deletion.invoked
                     && record.invoked <= start.ended
             });

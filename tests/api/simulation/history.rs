@@ -1,9 +1,11 @@
 //! What the clients of a schedule have seen: every request, when it was sent, and its response.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::simulator::journal::Writes;
-use crate::simulator::network::LATEST;
+use super::linearizability::Event;
+use crate::simulator::journal::{Journal, Writes};
+use crate::simulator::process::Settings;
 use crate::support::ApiResponse;
 use crate::support::request::Request;
 
@@ -12,14 +14,16 @@ use crate::support::request::Request;
 pub struct Record {
     pub account_id: String,
     pub process: ProcessId,
+    /// Those of the process.
+    pub settings: Settings,
     pub request: Request,
     pub invoked: Duration,
     /// When the response came, or the process died.
     pub ended: Duration,
     /// None, if the process died.
     pub response: Option<ApiResponse>,
-    /// The writes that were sent, and are applied or may still be.
-    pub writes: Writes,
+    /// What the invocation has done, and may still do.
+    pub journal: Arc<Mutex<Journal>>,
 }
 
 /// Which process a request was sent to.
@@ -53,8 +57,18 @@ impl Record {
         Some((self.status(), self.member("resourceType")?))
     }
 
-    /// When the last of its writes has landed.
+    /// Its writes that were applied.
+    pub fn writes(&self) -> Writes {
+        self.journal.lock().unwrap().writes
+    }
+
+    /// When the last of its writes was applied.
     pub fn landed(&self) -> Duration {
-        self.ended + LATEST + Duration::from_secs(1)
+        self.journal.lock().unwrap().landed
+    }
+
+    /// The event of a write that was applied, whatever the response: it took effect, or found that it had.
+    pub fn landed_event<A>(&self, action: A) -> Event<A> {
+        Event { from: self.invoked, until: self.landed(), certain: true, action }
     }
 }

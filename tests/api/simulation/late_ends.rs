@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use local::gateway::TIMEOUT;
 use tokio::time::sleep;
 
@@ -29,7 +28,7 @@ fn process(services: &Arc<Services>, calls: &'static [&str], fault: Fate) -> Pro
         let is_first = calls.contains(&operation) && !has_happened.swap(true, Ordering::Relaxed);
         if is_first { fault } else { Fate::Served }
     });
-    let run_timeout = Some(SignedDuration::from_hours(1));
+    let run_timeout = Some(Duration::from_hours(1));
     Process::start_with(services, &network, Settings { run_timeout, ..Settings::new(TIMEOUT) })
 }
 

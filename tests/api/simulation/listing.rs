@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::run_model::since_start;
+use super::run_model::since_zero;
+use crate::simulator::process::Settings;
 use crate::simulator::services::Write;
 use crate::simulator::transitions::number;
 use crate::support::request::Page;
@@ -28,6 +29,8 @@ pub struct Listing {
 pub struct SeenPage {
     pub invoked: Duration,
     pub ended: Duration,
+    /// Those of the process.
+    pub by: Settings,
     pub body: Value,
 }
 
@@ -129,7 +132,7 @@ impl Listing {
     /// # Panics
     /// If it is in disorder or repeats something; shows what has been deleted, or is another's; or misses what was there
     /// all the time. `index_delay` is the longest time that a write takes to reach the index.
-    pub fn check(&self, versions: &Versions, index_delay: Duration, run_timeout: Option<Duration>) {
+    pub fn check(&self, versions: &Versions, index_delay: Duration) {
         for page in &self.pages {
             let entries = self.entries_of(page);
             let has_next = page.body.get("nextToken").is_some();
@@ -138,7 +141,7 @@ impl Listing {
             let from = page.invoked.saturating_sub(index_delay);
             for entry in entries {
                 let is_right = match self.name {
-                    Some(name) => self.may_show_run(name, versions, entry, page, from, run_timeout),
+                    Some(name) => self.may_show_run(name, versions, entry, page, from),
                     None => self.may_show_definition(versions, entry, page, from),
                 };
                 assert!(is_right, "a listing must not show {entry}: {self:?}");
@@ -154,15 +157,8 @@ impl Listing {
         }
     }
 
-    fn may_show_run(
-        &self,
-        name: &str,
-        versions: &Versions,
-        entry: &Value,
-        page: &SeenPage,
-        from: Duration,
-        run_timeout: Option<Duration>,
-    ) -> bool {
+    fn may_show_run(&self, name: &str, versions: &Versions, entry: &Value, page: &SeenPage, from: Duration) -> bool {
+        let (by, since) = (page.by, page.by.clock(page.invoked));
         let id = entry["workflowRunId"].as_str().unwrap();
         let arn = format!(":{}:workflow-definition/{name}/workflow-run/{id}", self.account_id);
         let definition_key = format!("definition/{}/{name}", self.account_id);
@@ -170,10 +166,11 @@ impl Listing {
             let current =
                 versions.of(&definition_key).iter().filter(|version| version.overlaps(page.invoked, page.ended));
             let mut of_run = current.filter(|version| version.item["definitionId"] == run["definitionId"]);
-            of_run.any(|version| gone_at(version.item).is_none_or(|gone_at| gone_at > page.invoked))
+            of_run.any(|version| gone_at(version.item).is_none_or(|gone_at| gone_at > since))
         };
         let is_in_this_state = |run: &Value| {
-            let times_out = run_timeout.map(|timeout| since_start(run["startedAt"]["S"].as_str().unwrap()) + timeout);
+            let started = since_zero(run["startedAt"]["S"].as_str().unwrap());
+            let times_out = by.run_timeout.map(|timeout| started + timeout);
             let ended_at = entry["endedAt"].as_str();
             let stored = |name: &str| run[name]["S"].as_str();
             // An end that was sent before the run was started may land after that.
@@ -181,19 +178,24 @@ impl Listing {
             let is_stored = entry["status"] == run["status"]["S"] && ended_at == stored_end;
             match times_out.filter(|_| run["status"]["S"] == "RUNNING") {
                 Some(times_out) => {
-                    is_stored && page.invoked < times_out
+                    is_stored && since < times_out
                         || entry["status"] == "TIMED_OUT"
-                            && ended_at.map(since_start) == Some(times_out)
-                            && page.ended >= times_out
+                            && ended_at.map(since_zero) == Some(times_out)
+                            && by.clock(page.ended) >= times_out
                 }
                 None => is_stored,
             }
         };
+        let is_hidden = |run: &Value| {
+            let started = since_zero(run["startedAt"]["S"].as_str().unwrap());
+            by.run_retention.is_some_and(|retention| started + retention <= since)
+        };
         entry["workflowRunArn"].as_str().unwrap().ends_with(&arn)
             && versions.of(&format!("run/{}/{id}", self.account_id)).iter().any(|version| {
                 version.overlaps(from, page.ended)
-                    && version.item.get("expiresAt").is_none()
+                    && version.item["status"]["S"] != "DELETING"
                     && version.item["startedAt"]["S"] == entry["startedAt"]
+                    && !is_hidden(version.item)
                     && is_of_current_generation(version.item)
                     && is_in_this_state(version.item)
             })
@@ -224,8 +226,14 @@ impl Listing {
             let mut current = lasting.into_iter().filter(|(current, _)| *current == key);
             current.next().map(|(_, definition)| &definition["definitionId"])
         });
+        let may_be_hidden = |run: &Value| {
+            let started = since_zero(run["startedAt"]["S"].as_str().unwrap());
+            self.pages.iter().any(|page| {
+                page.by.run_retention.is_some_and(|retention| started + retention <= page.by.clock(page.ended))
+            })
+        };
         let is_listed = |item: &Value| match current {
-            Some(definition_id) => definition_id == Some(&item["definitionId"]),
+            Some(definition_id) => definition_id == Some(&item["definitionId"]) && !may_be_hidden(item),
             None => true,
         };
         let shown = lasting.into_iter().filter(|(_, item)| is_listed(item));

@@ -16,12 +16,12 @@ use super::guarantees;
 use crate::simulator::coverage::Sight;
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::network::LATEST;
-use crate::simulator::process::Settings;
+use crate::simulator::process::{MOST_AHEAD, Settings};
 use crate::simulator::services::Services;
 use crate::simulator::virtual_time::on_virtual_time;
 use crate::support::request::{Page, Request};
 
-const HOUR: u64 = 3_600;
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Few names, tokens and accounts, so that clients collide all the time.
 const NAMES: [&str; 2] = ["demo", "other"];
@@ -53,13 +53,7 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
     let accounts = [format!("{seed}a"), format!("{seed}b")];
     let index_delay = Duration::from_millis(*rng.choice(&[0, 50, 1_000, 5_000]).unwrap());
     services.delay_index(index_delay);
-    let run_timeout = rng.bool().then_some(Duration::from_secs(HOUR));
-    let settings = Settings {
-        // Lambda's default, and the template's.
-        timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
-        run_timeout: run_timeout.map(|timeout| SignedDuration::try_from(timeout).unwrap()),
-        run_log_retention_days: rng.bool().then_some(30),
-    };
+    let settings = settings(&mut rng);
     let habits = Habits { seed, deletions: *rng.choice(&[0, 3, 10]).unwrap() };
     let plan = FaultPlan::new(services, &mut rng);
     let world = World::new(services, plan, settings, rng.usize(1..=3));
@@ -79,7 +73,7 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         if phase > 0 {
             let token = run_token(rng.u64(..RUN_TOKENS));
             world.insist(&accounts[0], &create_run(&mut rng, "demo", Some(token.clone()), seed), 3).await;
-            sleep(pause(&mut rng, run_timeout)).await;
+            sleep(pause(&mut rng, settings)).await;
             services.delete_expired(*rng.choice(&[0, 50, 100]).unwrap());
             world.restart_some();
             end_what_was_left(&world, &mut rng, &accounts[0], token).await;
@@ -99,20 +93,35 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         let (account_id, name) = (rng.choice(&accounts).unwrap(), *rng.choice(&NAMES).unwrap());
         delete_to_the_end(&world, account_id, name, index_delay).await;
     }
-    guarantees::check(services, &world.take_seen(), index_delay, run_timeout);
+    guarantees::check(services, &world.take_seen(), index_delay);
+}
+
+/// What is deployed, and often what replaces it: the same, or with other settings.
+fn settings(rng: &mut fastrand::Rng) -> [Settings; 2] {
+    let mut draw = || Settings {
+        // Lambda's default, and the template's.
+        timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
+        run_timeout: *rng.choice(&[None, Some(HOUR), Some(2 * HOUR)]).unwrap(),
+        run_retention: None,
+        run_log_retention_days: rng.bool().then_some(30),
+        ahead: SignedDuration::ZERO,
+    };
+    let (one, other) = (draw(), draw());
+    [one, if rng.bool() { one } else { other }]
 }
 
 /// The time between two phases: long enough, now and then, for a definition to go, a tombstone to expire or a run to time
 /// out.
-fn pause(rng: &mut fastrand::Rng, run_timeout: Option<Duration>) -> Duration {
-    let seconds = match rng.u8(..10) {
-        0..2 => rng.u64(1..10),
-        2..4 => rng.u64(40..75),
-        4 | 5 if run_timeout.is_some() => HOUR - rng.u64(..20),
-        4..8 => rng.u64(100..300),
+fn pause(rng: &mut fastrand::Rng, settings: [Settings; 2]) -> Duration {
+    let timeout = rng.choice(settings).unwrap().run_timeout;
+    let mut seconds = |range| Duration::from_secs(rng.u64(range));
+    match (fastrand::u8(..10), timeout) {
+        (0..2, _) => seconds(1..10),
+        (2..4, _) => seconds(40..75),
+        (4 | 5, Some(timeout)) => timeout.saturating_sub(seconds(0..20)),
+        (4..8, _) => seconds(100..300),
         _ => 25 * HOUR,
-    };
-    Duration::from_secs(seconds)
+    }
 }
 
 /// A client that comes back ends a run of which it may not know that it has timed out, been deleted or ended.
@@ -264,6 +273,8 @@ async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, 
         assert!(requests < 10, "{account_id} {name} is never gone");
         sleep(Duration::from_secs(121)).await;
     }
+    // By every clock.
+    sleep(2 * MOST_AHEAD).await;
     assert_eq!(world.ask(account_id, &deletion).await.status(), 404);
     sleep(index_delay).await;
     // If its item has expired, it was deleted a day ago.

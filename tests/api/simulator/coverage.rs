@@ -169,7 +169,7 @@ pub fn everything() -> BTreeSet<Sight> {
         .chain(responses)
         .chain(DOCUMENTED.map(|(operation, _)| Sight::Died(operation)))
         .chain(CONDITIONAL.map(Sight::ConditionFailed))
-        .chain([Sight::BeyondQuota(Call("CreateLogGroup", None))])
+        .chain(["CreateLogGroup", "PutRetentionPolicy"].map(|operation| Sight::BeyondQuota(Call(operation, None))))
         .chain(ItemKind::ALL.map(Sight::Expired))
         .collect()
 }

@@ -3,11 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::process::Settings;
+
 /// What an invocation has done to the services.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Journal {
     /// When the invocation began.
     pub began: Duration,
+    /// Those of the process.
+    pub by: Settings,
+    /// It deletes runs because their definition is deleted.
+    pub is_sweep: bool,
     /// How many of its calls something has happened to.
     pub faults: u32,
     /// It has sent a put of a run.
@@ -18,25 +24,17 @@ pub struct Journal {
     pub run_created: bool,
     /// It has created a log group, or written an item that says so.
     pub log_group_left: bool,
-    /// Its writes that are applied or may still be: of runs, of definitions.
+    /// Its writes that were applied.
     pub writes: Writes,
+    /// When the last of them was.
+    pub landed: Duration,
 }
 
-/// How many writes there are of each kind of item.
+/// Write counts by kind of item.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Writes {
-    pub runs: i32,
-    pub definitions: i32,
-}
-
-impl Writes {
-    pub fn count(&mut self, key: &str, by: i32) {
-        match key.split('/').next() {
-            Some("run") => self.runs += by,
-            Some("definition") => self.definitions += by,
-            _ => {}
-        }
-    }
+    pub runs: u32,
+    pub definitions: u32,
 }
 
 tokio::task_local! {

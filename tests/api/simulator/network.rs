@@ -166,10 +166,6 @@ impl HttpConnector for Connector {
             journal.faults += u32::from(fate != Fate::Served);
             journal.put_sent |= is_put_of_run;
             journal.put_in_doubt += i32::from(is_put_of_run);
-            let arrives = !matches!(fate, Fate::Cut | Fate::Error(..) | Fate::DieBefore);
-            if arrives && matches!(&*operation, "PutItem" | "UpdateItem") {
-                journal.writes.count(key, 1);
-            }
         }
         self.services.trace(format_args!("{of:?} {fate:?}"));
         self.services.see(Sight::Call(of, fate.into()));

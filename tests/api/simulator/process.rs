@@ -20,26 +20,48 @@ use crate::support::{ApiResponse, events, invoke, own_region};
 /// One process of the function.
 pub struct Process {
     app: Arc<App>,
-    settings: Settings,
+    pub settings: Settings,
     services: Arc<Services>,
     death: Arc<Death>,
     /// When it was started.
     pub started: Duration,
 }
 
-/// How the function is deployed.
-#[derive(Clone, Copy)]
+/// How far a clock may be ahead or behind: two clocks differ by up to 3 seconds.
+pub const MOST_AHEAD: Duration = Duration::from_millis(1_500);
+
+/// How the function is deployed, and where.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// The function's timeout.
     pub timeout: Duration,
-    pub run_timeout: Option<SignedDuration>,
+    pub run_timeout: Option<Duration>,
+    pub run_retention: Option<Duration>,
     pub run_log_retention_days: Option<i32>,
+    /// How far the clock of the process is ahead of the simulator's.
+    pub ahead: SignedDuration,
 }
 
 impl Settings {
     /// A function with this timeout, and nothing that is optional.
     pub fn new(timeout: Duration) -> Self {
-        Self { timeout, run_timeout: None, run_log_retention_days: None }
+        Self {
+            timeout,
+            run_timeout: None,
+            run_retention: None,
+            run_log_retention_days: None,
+            ahead: SignedDuration::ZERO,
+        }
+    }
+
+    /// The time at which the clock of the process shows this.
+    pub fn time_of(&self, clock: Duration) -> Duration {
+        Duration::try_from(SignedDuration::try_from(clock).unwrap() - self.ahead).unwrap()
+    }
+
+    /// What the clock of the process shows at this time.
+    pub fn clock(&self, at: Duration) -> Duration {
+        Duration::try_from(SignedDuration::try_from(at).unwrap() + self.ahead).unwrap()
     }
 }
 
@@ -53,43 +75,64 @@ impl Process {
         let connector =
             Connector { services: Arc::clone(services), network: Arc::clone(network), death: Arc::clone(&death) };
         let mut config = embedded::config("http://aws.invalid");
-        config.run_timeout = RunTimeout(settings.run_timeout);
+        config.run_timeout = RunTimeout(settings.run_timeout.map(|timeout| SignedDuration::try_from(timeout).unwrap()));
         config.run_log_retention_days = settings.run_log_retention_days;
         config.aws = config.aws.into_builder().http_client(connector.shared()).region(own_region()).build();
-        let clock = Arc::clone(services);
-        let sources =
-            Sources { now: Arc::new(move || clock.now()), uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))) };
+        let (clock, ahead) = (Arc::clone(services), settings.ahead);
+        let sources = Sources {
+            now: Arc::new(move || clock.now() + ahead),
+            uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))),
+        };
         let app = Arc::new(App::new(config, sources, |_| ()));
         Self { app, settings, services: Arc::clone(services), death, started: services.elapsed() }
     }
 
     /// Creates a run with this body.
-    pub async fn create_run(&self, account_id: &str, definition: &str, body: &Value) -> (Option<ApiResponse>, Journal) {
-        self.send(account_id, "PUT", &events::runs(definition), &body.to_string()).await
+    pub async fn create_run(
+        &self,
+        account_id: &str,
+        definition: &str,
+        body: &Value,
+    ) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
+        self.send(account_id, "PUT", &events::runs(definition), &body.to_string(), false).await
     }
 
     /// Invokes the function with a request.
-    pub async fn invoke(&self, account_id: &str, request: &Request) -> (Option<ApiResponse>, Journal) {
+    pub async fn invoke(&self, account_id: &str, request: &Request) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
         let (method, uri, body) = request.http();
-        self.send(account_id, method, &uri, &body).await
+        let is_sweep = matches!(request, Request::DeleteDefinition { .. });
+        self.send(account_id, method, &uri, &body, is_sweep).await
     }
 
     /// Invokes the function. `None` if the process dies: the gateway's 502.
-    async fn send(&self, account_id: &str, method: &str, uri: &str, body: &str) -> (Option<ApiResponse>, Journal) {
+    async fn send(
+        &self,
+        account_id: &str,
+        method: &str,
+        uri: &str,
+        body: &str,
+        is_sweep: bool,
+    ) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
         let mut event = events::rest(account_id, method, uri, body);
         event["requestContext"]["requestId"] = format!("{:032x}", fastrand::u128(..)).into();
         let mut context = Context::default();
-        let deadline = self.services.now() + SignedDuration::try_from(self.settings.timeout).unwrap();
+        // Lambda's clock on this machine is the process's.
+        let left = SignedDuration::try_from(self.settings.timeout).unwrap();
+        let deadline = self.services.now() + self.settings.ahead + left;
         context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
         let event = event.to_string();
 
-        let journal = Arc::new(Mutex::new(Journal { began: self.services.elapsed(), ..Journal::default() }));
+        let journal = Arc::new(Mutex::new(Journal {
+            began: self.services.elapsed(),
+            by: self.settings,
+            is_sweep,
+            ..Journal::default()
+        }));
         let response = tokio::select! {
             biased;
             () = self.death.happens() => None,
             response = JOURNAL.scope(Arc::clone(&journal), invoke(&self.app, &event, context)) => Some(response),
         };
-        let journal = journal.lock().unwrap().clone();
         (response, journal)
     }
 

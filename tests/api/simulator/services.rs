@@ -18,8 +18,9 @@ use winterbaume_core::{MockRequest, MockService as _};
 use super::coverage::{Call, ItemKind, Sight};
 use super::index::Index;
 use super::journal::Journal;
+use super::process::{MOST_AHEAD, Settings};
 use super::quota::Quota;
-use super::transitions::{self, number};
+use super::transitions::{self, is_tombstone, number};
 use super::virtual_time::wall_clock;
 
 /// The services of one schedule, and all that was done to them.
@@ -41,7 +42,8 @@ struct Contents {
     writes: Vec<Write>,
     trace: Vec<String>,
     seen: BTreeSet<Sight>,
-    quota: Quota,
+    /// Of `CreateLogGroup`, and of `PutRetentionPolicy`.
+    quotas: [Quota; 2],
 }
 
 /// A write of the table that was applied.
@@ -50,10 +52,15 @@ pub struct Write {
     pub at: Duration,
     pub key: String,
     pub item: Option<Value>,
+    /// The settings of the process that has deleted this run because its definition is deleted.
+    pub swept_by: Option<Settings>,
 }
 
 impl Services {
     /// Services whose index shows a write at once.
+    ///
+    /// CloudWatch Logs serves `quota` calls of `CreateLogGroup` a second, and half as many of `PutRetentionPolicy`, as AWS
+    /// does.
     pub fn new(database: Database, seed: u64, quota: f64) -> Self {
         let state = Contents {
             rng: fastrand::Rng::with_seed(seed),
@@ -65,7 +72,7 @@ impl Services {
             writes: Vec::new(),
             trace: Vec::new(),
             seen: BTreeSet::new(),
-            quota: Quota::new(quota),
+            quotas: [Quota::new(quota), Quota::new(quota / 2.0)],
         };
         Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
     }
@@ -75,9 +82,10 @@ impl Services {
         self.state.lock().unwrap().index_delay = Some(longest);
     }
 
-    /// Time since the schedule began.
+    /// Time since the simulator's clock was zero: a minute before the schedule began, so that a process's clock may be
+    /// behind.
     pub fn elapsed(&self) -> Duration {
-        self.state.lock().unwrap().started.elapsed()
+        self.state.lock().unwrap().started.elapsed() + Duration::from_mins(1)
     }
 
     /// The wall clock, which runs with the virtual time.
@@ -99,7 +107,7 @@ impl Services {
     /// The runs that are there and not deleted, by their key.
     pub fn runs(&self) -> BTreeMap<String, Value> {
         let mut runs = self.items("run/");
-        runs.retain(|_, item| item.get("expiresAt").is_none());
+        runs.retain(|_, item| !is_tombstone(item));
         runs
     }
 
@@ -146,10 +154,10 @@ impl Services {
         self.item(key).filter(|item| number(item, "expiresAt").is_none_or(|expires_at| expires_at > now))
     }
 
-    /// The generation of a definition that is gone now.
+    /// The generation of a definition that is gone by every clock.
     pub fn definition_that_is_gone(&self, account_id: &str, name: &str) -> Option<String> {
         let definition = self.item(&format!("definition/{account_id}/{name}"))?;
-        let is_gone = number(&definition, "goneAt")? <= self.now().as_second();
+        let is_gone = number(&definition, "goneAt")? <= (self.now() - MOST_AHEAD).as_second();
         is_gone.then(|| definition["definitionId"]["S"].to_string())
     }
 
@@ -157,7 +165,7 @@ impl Services {
     pub fn put(&self, item: &Value) {
         let put = json!({"TableName": TABLE_NAME, "Item": item});
         self.database.put_item(serde_json::from_value(put).unwrap()).unwrap();
-        self.written(item["pk"]["S"].as_str().unwrap(), Some(item.clone()), Duration::ZERO);
+        self.written(item["pk"]["S"].as_str().unwrap(), Some(item.clone()), Duration::ZERO, None);
     }
 
     /// DynamoDB's time-to-live: deletes about this percentage of the expired items.
@@ -169,14 +177,14 @@ impl Services {
             if self.state.lock().unwrap().rng.u32(..100) < percent {
                 let delete = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}});
                 self.database.delete_item(serde_json::from_value(delete).unwrap()).unwrap();
-                self.written(&key, None, Duration::ZERO);
+                self.written(&key, None, Duration::ZERO, None);
                 self.trace(format_args!("{key} expired"));
                 self.see(Sight::Expired(ItemKind::of(&key)));
             }
         }
     }
 
-    fn written(&self, key: &str, item: Option<Value>, index_delay: Duration) {
+    fn written(&self, key: &str, item: Option<Value>, index_delay: Duration, swept_by: Option<Settings>) {
         let at = self.elapsed();
         let mut state = self.state.lock().unwrap();
         state.index.write(key, item.as_ref(), at + index_delay);
@@ -184,7 +192,7 @@ impl Services {
             Some(item) => state.items.insert(key.to_owned(), item),
             None => state.items.remove(key),
         };
-        state.writes.push(Write { at, key: key.to_owned(), item });
+        state.writes.push(Write { at, key: key.to_owned(), item, swept_by });
     }
 
     pub fn latency(&self) -> Duration {
@@ -239,9 +247,7 @@ impl Services {
                 (200, state.index.query(&request, now, at_most).to_string())
             }
             "CreateLogGroup" => {
-                if !self.state.lock().unwrap().quota.allows() {
-                    self.see(Sight::BeyondQuota(call));
-                    journal.lock().unwrap().faults += 1;
+                if !self.is_within_quota(0, call, journal) {
                     return error(400, "ThrottlingException");
                 }
                 let response = self.logs(call.0, body).await;
@@ -252,9 +258,23 @@ impl Services {
                 }
                 response
             }
-            "PutRetentionPolicy" => self.logs(call.0, body).await,
+            "PutRetentionPolicy" => {
+                if !self.is_within_quota(1, call, journal) {
+                    return error(400, "ThrottlingException");
+                }
+                self.logs(call.0, body).await
+            }
             other => panic!("the function called {other}"),
         }
+    }
+
+    fn is_within_quota(&self, quota: usize, call: Call, journal: &Mutex<Journal>) -> bool {
+        let is_within = self.state.lock().unwrap().quotas[quota].allows();
+        if !is_within {
+            self.see(Sight::BeyondQuota(call));
+            journal.lock().unwrap().faults += 1;
+        }
+        is_within
     }
 
     async fn logs(&self, operation: &str, body: &[u8]) -> (u16, String) {
@@ -268,15 +288,20 @@ impl Services {
     /// Notes a write that was applied, and checks that the item may become what it is now.
     fn check_write(&self, key: &str, response: (u16, String), journal: &Mutex<Journal>) -> (u16, String) {
         if response.0 != 200 {
-            journal.lock().unwrap().writes.count(key, -1);
             return response;
         }
         let before = self.state.lock().unwrap().items.get(key).cloned();
         let after = self.item(key).unwrap();
-        transitions::check(key, before.as_ref(), &after, self.now());
-        let is_run = key.starts_with("run/") && after.get("expiresAt").is_none();
         let mut journal = journal.lock().unwrap();
-        journal.run_created |= is_run && before.as_ref().is_none_or(|before| before.get("expiresAt").is_some());
+        transitions::check(key, before.as_ref(), &after, self.now(), &journal.by);
+        let is_run = key.starts_with("run/") && !is_tombstone(&after);
+        match ItemKind::of(key) {
+            ItemKind::Run => journal.writes.runs += 1,
+            ItemKind::Definition => journal.writes.definitions += 1,
+            ItemKind::LogGroup => {}
+        }
+        journal.landed = self.elapsed();
+        journal.run_created |= is_run && before.as_ref().is_none_or(|before| before["requestId"] != after["requestId"]);
         journal.log_group_left |= key.starts_with("log-group/");
         let is_gone = |item: &Value| item.get("goneAt").is_some();
         if is_gone(&after) && before.as_ref().is_some_and(|before| !is_gone(before)) {
@@ -284,7 +309,8 @@ impl Services {
         }
         if before.as_ref() != Some(&after) {
             let delay = self.state.lock().unwrap().index_delay();
-            self.written(key, Some(after), delay);
+            let is_swept = journal.is_sweep && is_tombstone(&after);
+            self.written(key, Some(after), delay, is_swept.then_some(journal.by));
         }
         response
     }

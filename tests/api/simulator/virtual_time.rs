@@ -63,7 +63,7 @@ pub fn on_virtual_time<T>(database: Database, seed: u64, quota: f64, work: impl 
     done
 }
 
-/// The wall clock so long after the schedule began.
+/// The wall clock so long after it was zero.
 pub fn wall_clock(elapsed: Duration) -> Timestamp {
     let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
     start + SignedDuration::try_from(elapsed).unwrap()
