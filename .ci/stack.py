@@ -126,17 +126,17 @@ class Operator:
     def outputs(self):
         return {output["OutputKey"]: output["OutputValue"] for output in self.stack()["Outputs"]}
 
-    def resources(self, kind):
-        """The physical ids of the resources of this type, by logical id."""
+    def resource(self, name):
+        """The physical id of the resource of this name in the template."""
         resources = self.cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
-        return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources if r["ResourceType"] == kind}
-
-    def function(self):
-        return self.resources("AWS::Lambda::Function")["WorkflowRunsFunction"]
+        [found] = [resource["PhysicalResourceId"] for resource in resources if resource["LogicalResourceId"] == name]
+        return found
 
     def policies(self):
         """The inline policies of the stack's roles, as IAM has them."""
-        for logical_id, role in self.resources("AWS::IAM::Role").items():
+        resources = self.cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        roles = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::IAM::Role"}
+        for logical_id, role in roles.items():
             for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
                 yield logical_id, self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
 
@@ -310,7 +310,7 @@ def check_clients(operator, url):
 
 def check_log(operator):
     """The function's lines are where the stack's queries and its dashboard look for them."""
-    function = operator.function()
+    function = operator.resource("WorkflowRunsFunction")
     events = operator.logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}")["events"]
     lines = [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
     wrong = [line for line in lines if line["function_name"] != function or [*metrics.faults(line)]]
@@ -328,7 +328,7 @@ def check_other_paths(operator, url):
 
 
 def check_update(operator, client):
-    function = operator.function()
+    function = operator.resource("WorkflowRunsFunction")
 
     def published():
         versions = operator.functions.list_versions_by_function(FunctionName=function)["Versions"]
@@ -379,8 +379,8 @@ def main():
         for role, output in [("Runners", "RunnerArns"), ("Readers", "ReaderArns"), ("Administrators", "AdministratorArns")]:
             [statement] = policies[role]["Statement"]
             check(f"the documented policy of {role} is the output {output}", statement["Resource"] == outputs[output].split(","), outputs)
-        check_callers(operator, url, policies)
         check_policies([*operator.policies(), *policies.items()])
+        check_callers(operator, url, policies)
         client = check_life(operator, url, policies)
         check_other_paths(operator, url)
         check_clients(operator, url)
