@@ -6,23 +6,23 @@ usage: gateway_responses.py TEMPLATE
 The stand-in for API Gateway sends the template's status, body and headers, and the x-amzn-ErrorType that API Gateway
 adds to each type of gateway response. It sends one set in the template first, as API Gateway does.
 
-botocore reads x-amz-retry-after in its standard mode if AWS_NEW_RETRIES_2026 is "true" when it is imported.
+botocore reads x-amz-retry-after in its standard mode, before 1.44 if AWS_NEW_RETRIES_2026 is "true" when it is imported.
 """
 import http.server
 import json
-import os
 import sys
 import threading
 import time
 
 import boto3
 import botocore.config
+import botocore.configprovider
 import botocore.exceptions
 import yaml
 
 PAUSES = []  # of botocore's backoff, in seconds
 time.sleep = PAUSES.append
-READS_RETRY_AFTER = os.environ.get("AWS_NEW_RETRIES_2026") == "true"
+READS_RETRY_AFTER = getattr(botocore.configprovider, "NEW_RETRIES_ENABLED", True)
 
 
 class Loader(yaml.SafeLoader):

@@ -94,7 +94,10 @@ def asked_for(function_name):
                     dimensions = frozenset((d["Name"], named(d["Value"])) for d in metric["Dimensions"])
                     metrics[NAMESPACE, metric["MetricName"], dimensions] = name
         if resource["Type"] == "AWS::CloudWatch::Dashboard":
-            body = properties["DashboardBody"]["Fn::Sub"].replace("${WorkflowRunsFunction}", function_name)
+            body, variables = properties["DashboardBody"]["Fn::Sub"]
+            for variable in variables:
+                body = body.replace(f"${{{variable}}}", "")
+            body = body.replace("${WorkflowRunsFunction}", function_name)
             for widget in json.loads(body)["widgets"]:
                 rows = widget["properties"].get("metrics", [])
                 for row in rows:

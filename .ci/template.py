@@ -8,6 +8,7 @@ CloudFormation runs the transform before it evaluates conditions; neither `sam v
 import json
 import logging
 import os
+import pathlib
 import re
 import sys
 
@@ -23,12 +24,15 @@ from samtranslator.yaml_helper import yaml_parse
 IGNORED = ["W3011"]
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
+BUS = "arn:aws:events:us-east-1:123456789012:event-bus/runs"
 # The parameters that turn each condition to its other side.
 OTHER_SIDE = {
     "HasReservedConcurrency": {"ReservedConcurrency": "10"},
     "HasPermissionsBoundary": {"PermissionsBoundary": BOUNDARY},
     "SetsRunLogRetention": {"RunLogRetentionInDays": "30"},
     "TimesRunsOut": {"RunTimeoutInHours": "24"},
+    "ExpiresRuns": {"RunRetentionInDays": "90"},
+    "SendsRunEvents": {"RunEventBus": BUS},
     "RollsBack": {"RollBackOnAlarm": "false"},
     "HasAlarmTopic": {"AlarmTopicArn": TOPIC},
 }
@@ -137,18 +141,52 @@ def check_api(stack, events):
     check("each route has a permission", len(permissions) == len(routes), permissions)
 
 
+def check_stream(stack):
+    """The table's stream, and its two readers."""
+    table, _ = stack.one("AWS::DynamoDB::Table")
+    stream = {"Fn::GetAtt": [table, "StreamArn"]}
+    functions = stack.all("AWS::Lambda::Function")
+    check("there are two functions", set(functions) == {"WorkflowRunsFunction", "CleanupFunction"}, functions)
+    # What SAM builds an artifact from; sam build leaves the code of both in one place.
+    same = [{key: function[key] for key in ("Code", "Handler", "Runtime", "Architectures")} for function in functions.values()]
+    check("both are the same artifact", same[0] == same[1], same)
+    cleanup = functions["CleanupFunction"]
+    seen = (cleanup["Timeout"], cleanup["Environment"]["Variables"], cleanup["Role"])
+    expected = (300, {"TABLE_NAME": {"Ref": table}}, {"Fn::GetAtt": ["CleanupRole", "Arn"]})
+    check("the cleanup function has its time, its table and its role", seen == expected, cleanup)
+    check("its log is not that of requests", cleanup["LoggingConfig"] != functions["WorkflowRunsFunction"]["LoggingConfig"], cleanup)
+    name, mapping = stack.one("AWS::Lambda::EventSourceMapping")
+    expected = {
+        "EventSourceArn": stream, "FunctionName": {"Ref": "CleanupFunction"}, "StartingPosition": "TRIM_HORIZON", "BatchSize": 1,
+        "ParallelizationFactor": 2, "MaximumRetryAttempts": -1, "MaximumRecordAgeInSeconds": 21600,
+        "MetricsConfig": {"Metrics": ["EventCount"]}, "FilterCriteria": mapping["FilterCriteria"],
+    }
+    check("the mapping repeats a record for six hours", mapping == expected, mapping)
+    dropped = stack.all("AWS::CloudWatch::Alarm")["CleanupDroppedAlarm"]["Dimensions"]
+    check("an alarm watches the mapping", dropped == [{"Name": "EventSourceMappingUUID", "Value": {"Ref": name}}], dropped)
+    pipes = stack.all("AWS::Pipes::Pipe")
+    check("there is a pipe if there is a bus", len(pipes) == stack.conditions["SendsRunEvents"], pipes)
+    for pipe in pipes.values():
+        check("the pipe leads from the stream to the bus", (pipe["Source"], pipe["Target"]) == (stream, BUS), pipe)
+        check("the pipe has no name", "Name" not in pipe, pipe)
+        role = json.dumps(stack.resources["RunEventsRole"])
+        check("its role may send to that bus alone", role.count(BUS) == 1 and role.count("events:PutEvents") == 1, role)
+
+
 def check_parameters(stack):
     """Each condition, and what it decides."""
     roles = stack.all("AWS::IAM::Role")
-    check("there are two roles", len(roles) == 2, roles)
+    expected = {"WorkflowRunsRole", "CleanupRole", "DeploymentRole"} | ({"RunEventsRole"} if stack.conditions["SendsRunEvents"] else set())
+    check("SAM adds no role", set(roles) == expected, roles)
     for name, role in roles.items():
         boundary = stack.on("HasPermissionsBoundary", BOUNDARY)
         check(f"{name} has the boundary", role.get("PermissionsBoundary") == boundary, role)
-    _, function = stack.one("AWS::Lambda::Function")
+    function = stack.all("AWS::Lambda::Function")["WorkflowRunsFunction"]
     variables = {
         "TABLE_NAME": {"Ref": stack.one("AWS::DynamoDB::Table")[0]},
         "RUN_LOG_RETENTION_DAYS": stack.on("SetsRunLogRetention", "30"),
         "RUN_TIMEOUT_HOURS": stack.on("TimesRunsOut", "24"),
+        "RUN_RETENTION_DAYS": stack.on("ExpiresRuns", "90"),
     }
     expected = {name: value for name, value in variables.items() if value is not None}
     seen = function["Environment"]["Variables"]
@@ -161,6 +199,11 @@ def check_parameters(stack):
     for name, alarm in alarms.items():
         seen = [alarm.get("AlarmActions"), alarm.get("OKActions")]
         check(f"{name} tells the topic", seen == [stack.on("HasAlarmTopic", [TOPIC])] * 2, alarm)
+    dashboard = json.dumps(stack.one("AWS::CloudWatch::Dashboard")[1])
+    missing = [name for name in alarms if f"${{{name}.Arn}}" not in dashboard]
+    check("the dashboard has every alarm", not missing, missing)
+    unknown = {name for name in re.findall(r"\$\{(\w+Alarm)\.Arn\}", dashboard) if name not in alarms}
+    check("the dashboard has no other alarm", not unknown, unknown)
     _, group = stack.one("AWS::CodeDeploy::DeploymentGroup")
     check("deployments have the stack's role", group["ServiceRoleArn"] == {"Fn::GetAtt": ["DeploymentRole", "Arn"]}, group)
     stops = group.get("AlarmConfiguration", {})
@@ -170,6 +213,16 @@ def check_parameters(stack):
     else:
         # CodeDeploy refuses an enabled configuration without alarms (InvalidAlarmConfigException).
         check("no alarm stops a deployment", not stops.get("Enabled") and not stops.get("Alarms"), stops)
+
+
+def check_documented_stacks():
+    """The stacks that docs/operations.md shows."""
+    page = (pathlib.Path(__file__).resolve().parent.parent / "docs/operations.md").read_text()
+    stacks = re.findall(r"^```yaml\n(Resources:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    check("the docs show a stack", stacks, page[:100])
+    for stack in stacks:
+        errors = lint(stack, config=ManualArgs(regions=["us-east-1"]))
+        check("cfn-lint accepts it", not errors, [str(error) for error in errors])
 
 
 def main():
@@ -189,13 +242,16 @@ def main():
         check(f"{parameters} turns its condition and no other", turned == expected, turned)
         version = check_versions(stack)
         check_api(stack, events)
+        check_stream(stack)
         check_parameters(stack)
         # Lambda publishes no second version of the same configuration. Reserved concurrency is not part of it.
-        configuration = {**stack.one("AWS::Lambda::Function")[1], "ReservedConcurrentExecutions": None}
+        function = stack.all("AWS::Lambda::Function")["WorkflowRunsFunction"]
+        configuration = {**function, "ReservedConcurrentExecutions": None}
         known = published.setdefault(json.dumps(configuration, sort_keys=True), version)
         check(f"{parameters}: the same configuration keeps its version", known == version, version)
         print(f"ok: {parameters or 'defaults'}")
     check("each configuration has a version of its own", len(set(published.values())) == len(published), published)
+    check_documented_stacks()
     check("both sides of each condition are tried", set(OTHER_SIDE) == set(source["Conditions"]), set(source["Conditions"]))
 
 

@@ -3,7 +3,7 @@
 mod gateway_responses;
 mod metrics;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::{Value, json};
@@ -127,6 +127,7 @@ fn the_environment_has_the_table_and_the_parameters_that_are_set() {
         "TABLE_NAME": "WorkflowRunsTable",
         "RUN_LOG_RETENTION_DAYS": ["SetsRunLogRetention", "RunLogRetentionInDays", "AWS::NoValue"],
         "RUN_TIMEOUT_HOURS": ["TimesRunsOut", "RunTimeoutInHours", "AWS::NoValue"],
+        "RUN_RETENTION_DAYS": ["ExpiresRuns", "RunRetentionInDays", "AWS::NoValue"],
     });
     assert_eq!(variables, expected);
     let parameters = template()["Parameters"].take();
@@ -134,12 +135,14 @@ fn the_environment_has_the_table_and_the_parameters_that_are_set() {
     let retention = days("RunLogRetentionInDays");
     assert_eq!((&retention[0], &retention[1..]), (&json!(0), days("LogRetentionInDays").as_slice()));
     assert_eq!(parameters["RunLogRetentionInDays"]["Default"], 0);
-    assert_eq!(parameters["RunTimeoutInHours"]["Default"], "0");
-    let hours = parameters["RunTimeoutInHours"]["AllowedPattern"].as_str().unwrap();
-    let hours = regex::Regex::new(&format!("^(?:{hours})$")).unwrap();
-    assert!((0..=8760).all(|number: u32| hours.is_match(&number.to_string())));
-    assert!((8761..=99999).all(|number: u32| !hours.is_match(&number.to_string())));
-    assert!(["", "1.5", "-1", "00", "01", "1e3", " 1"].iter().all(|text| !hours.is_match(text)));
+    for (name, largest) in [("RunTimeoutInHours", 8760), ("RunRetentionInDays", 3653)] {
+        assert_eq!(parameters[name]["Default"], "0");
+        let pattern = parameters[name]["AllowedPattern"].as_str().unwrap();
+        let pattern = regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
+        assert!((0..=largest).all(|number: u32| pattern.is_match(&number.to_string())), "{name}");
+        assert!((largest + 1..=99999).all(|number: u32| !pattern.is_match(&number.to_string())), "{name}");
+        assert!(["", "1.5", "-1", "00", "01", "1e3", " 1"].iter().all(|text| !pattern.is_match(text)), "{name}");
+    }
 }
 
 #[test]
@@ -227,6 +230,45 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     assert_eq!(app.calls().into_iter().map(action).collect::<BTreeSet<_>>(), allowed);
 }
 
+#[test]
+fn the_cleanup_function_deletes_runs_and_does_nothing_that_answers_requests() {
+    let role = properties("CleanupRole");
+    assert_eq!(role.get("ManagedPolicyArns"), None);
+    let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
+    let allowed: BTreeMap<_, _> = statements
+        .iter()
+        .map(|statement| {
+            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            // ForAllValues also holds if the key is absent.
+            assert_eq!(keys.is_array(), statement["Condition"]["Null"] == json!({"dynamodb:LeadingKeys": "false"}));
+            (statement["Action"].to_string(), (statement["Resource"].as_str().unwrap(), keys.to_string()))
+        })
+        .collect();
+    let on = |resource, keys: Value| (resource, keys.to_string());
+    let expected = [
+        (
+            json!(["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]),
+            on("WorkflowRunsTable.StreamArn", Value::Null),
+        ),
+        (json!("dynamodb:ListStreams"), on("*", Value::Null)),
+        (json!(["dynamodb:GetItem", "dynamodb:UpdateItem"]), on("WorkflowRunsTable.Arn", json!(["definition/*"]))),
+        (json!("dynamodb:PutItem"), on("WorkflowRunsTable.Arn", json!(["run/*", "generation/*"]))),
+        (json!("dynamodb:Query"), on("${WorkflowRunsTable.Arn}/index/list", Value::Null)),
+        (json!(["logs:CreateLogStream", "logs:PutLogEvents"]), on("CleanupLogGroup.Arn", Value::Null)),
+    ];
+    assert_eq!(allowed, expected.map(|(actions, on)| (actions.to_string(), on)).into());
+
+    let (function, requests) = (properties("CleanupFunction"), properties("WorkflowRunsFunction"));
+    assert_eq!(function["Role"], "CleanupRole.Arn");
+    for property in ["CodeUri", "Handler", "Runtime", "Architectures", "MemorySize"] {
+        assert_eq!(function[property], requests[property], "{property}");
+    }
+    // A canary cannot judge it, and requests are no event of it.
+    assert_eq!((function.get("AutoPublishAlias"), function.get("DeploymentPreference")), (None, None));
+    let events = function["Events"].as_object().unwrap();
+    assert!(events.values().all(|event| event["Type"] == "DynamoDB"), "{events:?}");
+}
+
 #[tokio::test]
 async fn the_table_is_the_one_that_the_function_works_on_and_it_is_kept() {
     let table = template()["Resources"]["WorkflowRunsTable"].take();
@@ -238,12 +280,17 @@ async fn the_table_is_the_one_that_the_function_works_on_and_it_is_kept() {
     let [key] = table["KeySchema"].as_array().unwrap().as_slice() else { panic!("{table}") };
     assert!(known_log_group[key["AttributeName"].as_str().unwrap()].is_s());
     assert!(known_log_group[table["TimeToLiveSpecification"]["AttributeName"].as_str().unwrap()].is_n());
-    // The table that the tests and the local server work on.
-    for (property, value) in embedded::create_table().as_object().unwrap() {
+    // The table that the tests and the local server work on. CloudFormation has no StreamEnabled.
+    for (property, mut value) in embedded::create_table().as_object().unwrap().clone() {
+        if property == "StreamSpecification" {
+            assert_eq!(value.as_object_mut().unwrap().remove("StreamEnabled"), Some(json!(true)));
+        }
         if property != "TableName" {
-            assert_eq!(&table[property], value, "{property}");
+            assert_eq!(table[&property], value, "{property}");
         }
     }
+    // Both readers of the stream compare the item before with the item after.
+    assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
     for switch in [
         &table["DeletionProtectionEnabled"],
         &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{properties, template};
+use super::{OPERATIONS, properties, template};
 use crate::lambda::{event, handle_events, requests};
 use crate::support::{Fault, TOKEN, TestApp, body};
 
 /// The metrics of the namespace and their dimension sets.
-const METRICS: [(&str, &[&[&str]]); 4] = [
+const METRICS: [(&str, &[&[&str]]); 5] = [
     ("create_log_group_throttles", &[&["function_name"]]),
     ("duration_ms", &[&["function_name"], &["function_name", "operation"]]),
     ("log_groups_created", &[&["function_name"]]),
     ("requests", &[&["function_name", "operation", "outcome"], &["function_name", "outcome"]]),
+    ("runs_ended", &[&["function_name"], &["function_name", "run_status"]]),
 ];
 const OUTCOMES: [&str; 13] = [
     "conflict",
@@ -54,7 +55,12 @@ fn mentioned(value: &Value) -> BTreeSet<MetricName> {
 /// The dashboard's widgets.
 fn widgets() -> Vec<Value> {
     let body = properties("WorkflowRunsDashboard")["DashboardBody"].take();
-    let mut body: Value = serde_json::from_str(body.as_str().unwrap()).unwrap();
+    // A template for Fn::Sub, and its variable: an alarm that exists with an event bus only.
+    let [body, variables] = body.as_array().unwrap().as_slice() else { panic!("{body}") };
+    let alarm = r#", "${RunEventsAlarm.Arn}""#;
+    assert_eq!(variables, &json!({"RunEventsAlarmArn": ["SendsRunEvents", alarm, ""]}));
+    let body = body.as_str().unwrap().replace("${RunEventsAlarmArn}", alarm);
+    let mut body: Value = serde_json::from_str(&body).unwrap();
     serde_json::from_value(body["widgets"].take()).unwrap()
 }
 
@@ -89,7 +95,7 @@ fn on_the_dashboard() -> BTreeSet<MetricName> {
 /// The metrics that the dashboard searches for, with the names of their dimensions.
 fn searched() -> BTreeMap<String, Vec<String>> {
     // CloudWatch wants quotation marks around a name with other than alphanumeric characters.
-    let search = r#"^SEARCH\('\{WorkflowRuns,("function_name"(?:,[a-z]+)*)\} MetricName="(\w+)" "\$\{WorkflowRunsFunction\}"', '(?:Sum|p99)', 60\)$"#;
+    let search = r#"^SEARCH\('\{WorkflowRuns,("function_name"(?:,(?:[a-z]+|"[a-z_]+"))*)\} MetricName="(\w+)" "\$\{WorkflowRunsFunction\}"', '(?:Sum|p99)', 60\)$"#;
     let search = Regex::new(search).unwrap();
     let widgets = widgets();
     let metrics = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().into_iter().flatten());
@@ -109,22 +115,26 @@ fn the_alarms_and_the_dashboard_use_metrics_that_exist() {
     let alarms = mentioned(&template()["Resources"]);
     assert!(alarms.len() >= 5, "{alarms:?}");
     for (name, dimensions) in alarms.iter().chain(&dashboard) {
-        let (names, values): (Vec<_>, Vec<_>) = dimensions.iter().cloned().unzip();
+        let names: Vec<_> = dimensions.iter().map(|(name, _)| name.clone()).collect();
         assert!(has_metric(name, &names), "{name}: {names:?}");
-        assert!(["WorkflowRunsFunction", "${WorkflowRunsFunction}"].contains(&&*values[0]), "{name}: {values:?}");
-        // Alarms and lines of the dashboard sum over all operations.
-        assert!(!names.contains(&"operation".to_owned()), "{name}: {names:?}");
-        assert!(values.get(1).is_none_or(|outcome| OUTCOMES.contains(&outcome.as_str())), "{name}: {values:?}");
+        for (dimension, value) in dimensions {
+            let exists = match dimension.as_str() {
+                "function_name" => ["WorkflowRunsFunction", "${WorkflowRunsFunction}"].contains(&value.as_str()),
+                "operation" => OPERATIONS.iter().any(|(operation, ..)| operation == value),
+                "outcome" => OUTCOMES.contains(&value.as_str()),
+                _ => false,
+            };
+            assert!(exists, "{name}: {dimension} {value}");
+        }
     }
-    let shown: BTreeSet<_> = dashboard.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(shown, METRICS.iter().map(|(name, _)| *name).collect());
-    let shown: BTreeSet<_> =
-        dashboard.iter().filter_map(|(_, dimensions)| Some(dimensions.get(1)?.1.as_str())).collect();
-    assert_eq!(shown, OUTCOMES.into());
     let searched = searched();
-    assert_eq!(searched.keys().collect::<Vec<_>>(), ["duration_ms", "requests"]);
     assert!(searched.iter().all(|(name, dimensions)| has_metric(name, dimensions)), "{searched:?}");
-    assert!(searched.values().all(|dimensions| dimensions.contains(&"operation".to_owned())), "{searched:?}");
+    assert!(searched.values().all(|dimensions| dimensions.len() > 1), "{searched:?}");
+    let shown = dashboard.iter().map(|(name, _)| name).chain(searched.keys()).map(String::as_str);
+    assert_eq!(shown.collect::<BTreeSet<_>>(), METRICS.iter().map(|(name, _)| *name).collect());
+    let outcomes = dashboard.iter().filter_map(|(_, dimensions)| Some(dimensions.get(1)?));
+    let outcomes = outcomes.filter(|(name, _)| name == "outcome").map(|(_, value)| value.as_str());
+    assert_eq!(outcomes.collect::<BTreeSet<_>>(), OUTCOMES.into());
 }
 
 #[test]
@@ -160,8 +170,9 @@ async fn the_function_publishes_these_metrics() {
             published.entry(metric["Name"].as_str().unwrap().to_owned()).or_default().extend(sets.clone());
         }
     }
-    let expected = METRICS.map(|(name, sets)| {
-        (name.to_owned(), sets.iter().map(|set| set.iter().map(|&name| name.to_owned()).collect()).collect())
+    // A create ends no run.
+    let expected = METRICS.iter().filter(|(name, _)| *name != "runs_ended").map(|(name, sets)| {
+        ((*name).to_owned(), sets.iter().map(|set| set.iter().map(|&name| name.to_owned()).collect()).collect())
     });
-    assert_eq!(published, BTreeMap::from(expected));
+    assert_eq!(published, expected.collect());
 }
