@@ -56,6 +56,7 @@ OPERATIONS = {
 REJECTED = [
     {"Architecture": "riscv64"}, {"LogGroupPrefix": "/with space/"}, {"LogGroupPrefix": ""}, {"RunLogRetentionInDays": "2"},
     {"RunTimeoutInHours": "8761"}, {"RunTimeoutInHours": "1.5"}, {"RunTimeoutInHours": "-1"}, {"RunTimeoutInHours": ""},
+    {"RunRetentionInDays": "3654"}, {"RunRetentionInDays": "1.5"}, {"RunRetentionInDays": ""}, {"RunEventBus": "default"},
     {"LogRetentionInDays": "0"}, {"ReservedConcurrency": "-2"}, {"ThrottlingRateLimit": "0"}, {"ThrottlingBurstLimit": "0"},
     {"PermissionsBoundary": "boundary"}, {"RollBackOnAlarm": "yes"},
     {"LogGroupPrefix": "*", "RunLogRetentionInDays": "30"},
