@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use jiff::SignedDuration;
 
 use crate::aws::http_client;
-use crate::model::RunTimeout;
+use crate::model::{AccountId, RunTimeout};
 
 /// The function's configuration.
 #[derive(Clone, Debug)]
@@ -19,13 +19,13 @@ pub struct Config {
     pub function_name: String,
     /// The AWS account that owns unsigned requests, from `UNSIGNED_ACCOUNT_ID`; for emulators. Without it, unsigned
     /// requests are refused.
-    pub unsigned_account_id: Option<String>,
+    pub unsigned_account_id: Option<AccountId>,
     /// The retention of runs' log groups in days, from `RUN_LOG_RETENTION_DAYS`. Without it, the function leaves their
     /// retention alone.
     pub run_log_retention_days: Option<i32>,
     /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it there is no limit.
     pub run_timeout: RunTimeout,
-    /// Region, credentials, endpoints and time-outs, shared by both AWS clients.
+    /// Region, credentials, endpoints and timeouts, shared by both AWS clients.
     pub aws: SdkConfig,
 }
 
@@ -58,7 +58,8 @@ impl Config {
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME")?;
         let table_name = required("TABLE_NAME")?;
         let region = Region::new(required("AWS_REGION")?);
-        let unsigned_account_id = optional("UNSIGNED_ACCOUNT_ID", "is not an AWS account ID of 12 digits", account_id)?;
+        let unsigned_account_id =
+            optional("UNSIGNED_ACCOUNT_ID", "is not an AWS account ID of 12 digits", AccountId::parse)?;
         let run_log_retention_days = optional("RUN_LOG_RETENTION_DAYS", NO_RETENTION, retention_days)?;
         let run_timeout = optional("RUN_TIMEOUT_HOURS", NO_TIMEOUT, timeout_hours)?;
         let timeouts = timeouts();
@@ -91,7 +92,7 @@ pub fn is_concurrent() -> bool {
     env::var("AWS_LAMBDA_MAX_CONCURRENCY").is_ok_and(|limit| limit.parse().is_ok_and(|limit: u32| limit > 1))
 }
 
-/// Time-outs that make a hung connection fail early enough to be retried.
+/// Timeouts that make a hung connection fail early enough to be retried.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -114,11 +115,6 @@ fn optional<T>(
         Some(value) => parse(&value).map(Some).ok_or(ConfigError { variable, problem }),
         None => Ok(None),
     }
-}
-
-fn account_id(value: &str) -> Option<String> {
-    let is_account_id = value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit());
-    is_account_id.then(|| value.to_owned())
 }
 
 /// The retentions that CloudWatch Logs accepts, in days: the API reference of `PutRetentionPolicy`.
@@ -169,14 +165,6 @@ mod tests {
             assert_eq!(error.to_string(), "the environment variable TABLE_NAME is missing or empty");
         }
         assert_eq!(required("TABLE_NAME", Some("runs".into())), Ok("runs".into()));
-    }
-
-    #[test]
-    fn an_account_id_has_12_digits() {
-        assert_eq!(account_id("000000000000"), Some("000000000000".into()));
-        for bad in ["00000000000", "0000000000000", "00000000000a", "            ", "\u{661}23456"] {
-            assert_eq!(account_id(bad), None, "{bad}");
-        }
     }
 
     #[test]

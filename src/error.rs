@@ -5,10 +5,42 @@ use std::{fmt, iter};
 
 use serde::Serialize;
 
-use crate::model::Violation;
+use crate::model::{LogGroupName, Violation, WorkflowDefinitionName, WorkflowRunId};
 
 /// The cause of a failure, for the log and never for the caller.
 pub type Cause = Box<dyn StdError + Send + Sync>;
+
+/// A failure that is not the caller's: its cause, and what the request may have changed before it.
+#[derive(Debug)]
+pub struct Failure {
+    /// The cause.
+    pub cause: Cause,
+    /// What the request has changed.
+    pub change: Change,
+}
+
+/// What a failed request has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Perhaps what it was to change: a write was sent, and its response is lost or does not tell. A retry settles it.
+    Unknown,
+}
+
+impl Failure {
+    /// A failure before anything was changed.
+    #[must_use]
+    pub fn without_change(cause: impl Into<Cause>) -> Self {
+        Self { cause: cause.into(), change: Change::None }
+    }
+
+    /// A failure after which it is unknown whether the request has changed anything.
+    #[must_use]
+    pub fn in_doubt(cause: impl Into<Cause>) -> Self {
+        Self { cause: cause.into(), change: Change::Unknown }
+    }
+}
 
 /// The error of a request, under the API reference's names.
 #[derive(Debug)]
@@ -23,15 +55,15 @@ pub enum ApiError {
         field_list: Vec<ValidationExceptionField>,
     },
     /// The request is not signed, or the function's role may not make an AWS call.
-    AccessDenied(Cause),
+    AccessDenied(Failure),
     /// A resource of the request does not exist.
     ResourceNotFound(Resource),
     /// A resource is in a state that does not allow the request.
     Conflict(Resource, &'static str),
     /// An AWS service throttled a call.
-    Throttling(Limit, Cause),
+    Throttling(Limit, Failure),
     /// Anything else. The caller can only try again.
-    InternalServer(Cause),
+    InternalServer(Failure),
     /// No operation has this method and route.
     UnknownOperation(String),
 }
@@ -40,11 +72,11 @@ pub enum ApiError {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A workflow definition, by its name.
-    WorkflowDefinition(String),
+    WorkflowDefinition(WorkflowDefinitionName),
     /// A workflow run, by its id.
-    WorkflowRun(String),
+    WorkflowRun(WorkflowRunId),
     /// A log group, by its name.
-    LogGroup(String),
+    LogGroup(LogGroupName),
 }
 
 /// The limit that was reached.
@@ -77,6 +109,12 @@ pub struct ValidationExceptionField {
 }
 
 impl ApiError {
+    /// An internal error before anything was changed.
+    #[must_use]
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::InternalServer(Failure::without_change(cause))
+    }
+
     /// An error that names all failed fields, and what is wrong with the body if it does not parse.
     #[must_use]
     pub fn validation(unreadable_body: Option<String>, failed: &[(String, Violation)]) -> Self {
@@ -104,7 +142,7 @@ impl ApiError {
     pub fn workflow_run_id(&self) -> Option<&str> {
         match self {
             Self::Conflict(Resource::WorkflowRun(id), _) | Self::ResourceNotFound(Resource::WorkflowRun(id)) => {
-                Some(id)
+                Some(id.as_str())
             }
             Self::Conflict(Resource::WorkflowDefinition(_) | Resource::LogGroup(_), _)
             | Self::ResourceNotFound(Resource::WorkflowDefinition(_) | Resource::LogGroup(_))
@@ -116,12 +154,25 @@ impl ApiError {
         }
     }
 
+    /// What the request has changed.
+    #[must_use]
+    pub fn change(&self) -> Change {
+        match self {
+            Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => {
+                failure.change
+            }
+            Self::Validation { .. } | Self::ResourceNotFound(_) | Self::Conflict(..) | Self::UnknownOperation(_) => {
+                Change::None
+            }
+        }
+    }
+
     /// What went wrong, for the log: the cause, or the message that the caller gets.
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::AccessDenied(cause) | Self::Throttling(_, cause) | Self::InternalServer(cause) => {
-                describe(cause.as_ref())
+            Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => {
+                describe(failure.cause.as_ref())
             }
             Self::Validation { message, .. } => message.clone(),
             Self::ResourceNotFound(resource) => resource.to_string(),
@@ -145,9 +196,9 @@ impl Resource {
     #[must_use]
     pub fn type_and_id(&self) -> (&'static str, &str) {
         match self {
-            Self::WorkflowDefinition(name) => ("workflow-definition", name),
-            Self::WorkflowRun(id) => ("workflow-run", id),
-            Self::LogGroup(name) => ("log-group", name),
+            Self::WorkflowDefinition(name) => ("workflow-definition", name.as_str()),
+            Self::WorkflowRun(id) => ("workflow-run", id.as_str()),
+            Self::LogGroup(name) => ("log-group", name.as_str()),
         }
     }
 }

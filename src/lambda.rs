@@ -1,62 +1,235 @@
-//! From Lambda's event to an HTTP request for the handler, and back.
+//! What Lambda hands over, and back: API Gateway's event becomes a request, and the response what the gateway expects.
+//!
+//! An event is read member by member, and only for what is used. A member that is missing or of the wrong type is absent:
+//! parsed into a library's types, an event fails as a whole for a member that nobody uses, and the gateway turns that
+//! into a 502.
 
-use std::convert::Infallible;
-use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lambda_http::aws_lambda_events::query_map::QueryMap;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Request, RequestExt as _};
-use lambda_runtime::{LambdaEvent, Service, service_fn};
-use serde::Serialize;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use lambda_http::Response;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
+use lambda_http::http::HeaderValue;
+use lambda_runtime::{Context, Error, LambdaEvent, Service, service_fn};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::app::App;
-use crate::handler;
+use crate::app::{App, Sources};
+use crate::config::Config;
+use crate::handler::Handler;
+use crate::json::{each_member, members};
+use crate::metrics::Counters;
+use crate::model::AccountId;
+use crate::request::{ApiRequest, Body, Route};
+use crate::request_log::{LogWriter, RequestLog};
 
-/// Wraps the function in the adapter that `lambda_http::run_concurrent` uses too, which turns events into requests and
-/// back.
-///
-/// `lambda_http::run_concurrent` itself would not do: the adapter builds a URL from an event's headers and query
-/// string, and panics if it is not valid (`X-Forwarded-Proto: https, http`, or a space in the query string of an HTTP
-/// API). API Gateway turns that into a 502. So the adapter gets neither; the query string's parameters are put back
-/// behind it.
+/// The function: what a process makes of every event.
+pub struct Function {
+    handler: Handler,
+}
+
+impl Function {
+    /// Builds the clients without making a call. `log` receives the line of each request.
+    #[must_use]
+    pub fn new(config: Config, sources: Sources, log: LogWriter) -> Self {
+        let app = Arc::new(App::new(&config, sources));
+        let request_log = RequestLog::new(config.function_name, log);
+        Self { handler: Handler::new(app, config.unsigned_account_id, request_log) }
+    }
+
+    /// Handles an event, which may be any JSON. Returns what to pass to Lambda.
+    ///
+    /// # Errors
+    /// Lambda must not count the event as done.
+    pub async fn invoke(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, Error> {
+        match read(&event.payload, &event.context, self.handler.now()) {
+            Event::Request(payload, request) => Ok(payload.response(self.handler.handle(*request).await)),
+            Event::Records => Err(Error::from("the function reads no stream")),
+        }
+    }
+}
+
+/// The function as the service that the Lambda runtime calls.
 pub fn service(
-    app: Arc<App>,
-) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize + Send, Error = Infallible, Future: Send>
-+ Clone
-+ Send {
-    service_fn(move |mut event: LambdaEvent<LambdaRequest>| {
-        let query = take_query(&mut event.payload);
-        let app = Arc::clone(&app);
-        let handler = move |request: Request| {
-            let (app, query) = (Arc::clone(&app), query.clone());
-            async move { Ok::<_, Infallible>(handler::handle(&app, request.with_query_string_parameters(query)).await) }
-        };
-        Adapter::from(service_fn(handler)).call(event)
+    function: Arc<Function>,
+) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize + Send, Error = Error, Future: Send> + Clone + Send
+{
+    service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let function = Arc::clone(&function);
+        async move { function.invoke(event).await }
     })
 }
 
-/// Takes the query string's parameters, which API Gateway has decoded, out of an event, and removes everything else that
-/// the adapter would build a URL from.
-fn take_query(event: &mut LambdaRequest) -> QueryMap {
-    match event {
-        LambdaRequest::ApiGatewayV1(event) => {
-            event.headers.clear();
-            event.multi_value_headers.clear();
-            event.request_context.domain_name = None;
-            // Older events have the resource here only.
-            event.request_context.resource_path = event.request_context.resource_path.take().or(event.resource.take());
-            let single = mem::take(&mut event.query_string_parameters);
-            let multiple = mem::take(&mut event.multi_value_query_string_parameters);
-            if multiple.is_empty() { single } else { multiple }
+enum Event {
+    Request(Payload, Box<ApiRequest>),
+    Records,
+}
+
+/// The format of an event and of its response.
+#[derive(Clone, Copy)]
+enum Payload {
+    /// A REST API's, payload 1.0.
+    Rest,
+    /// An HTTP API's, payload 2.0.
+    Http,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ProxyResponse {
+    Rest(ApiGatewayProxyResponse),
+    Http(ApiGatewayV2httpResponse),
+}
+
+impl Payload {
+    fn response(self, response: Response<lambda_http::Body>) -> ProxyResponse {
+        let (parts, body) = response.into_parts();
+        let status_code = parts.status.as_u16().into();
+        match self {
+            Self::Rest => {
+                let mut response = ApiGatewayProxyResponse::default();
+                response.status_code = status_code;
+                // Not `headers` too: API Gateway would send each header twice.
+                response.multi_value_headers = parts.headers;
+                response.body = Some(body);
+                ProxyResponse::Rest(response)
+            }
+            Self::Http => {
+                let mut response = ApiGatewayV2httpResponse::default();
+                response.status_code = status_code;
+                response.headers = parts.headers;
+                response.body = Some(body);
+                ProxyResponse::Http(response)
+            }
         }
-        LambdaRequest::ApiGatewayV2(event) => {
-            event.headers.clear();
-            event.raw_query_string = None;
-            event.request_context.domain_name = None;
-            event.request_context.route_key = event.request_context.route_key.take().or(event.route_key.take());
-            mem::take(&mut event.query_string_parameters)
-        }
-        _ => QueryMap::default(),
     }
+}
+
+/// Reads an event that arrived at this time.
+fn read(event: &RawValue, context: &Context, arrived_at: Timestamp) -> Event {
+    let [request_context, records, version, http_method, resource, route_key, raw_path] =
+        object(Some(event), ["requestContext", "Records", "version", "httpMethod", "resource", "routeKey", "rawPath"]);
+    let [path_parameters, query, multi_value_query, body, is_base64_encoded] = object(
+        Some(event),
+        ["pathParameters", "queryStringParameters", "multiValueQueryStringParameters", "body", "isBase64Encoded"],
+    );
+    if !begins_with(request_context, '{') && begins_with(records, '[') {
+        return Event::Records;
+    }
+    let payload = if text(version).as_deref() == Some("2.0") { Payload::Http } else { Payload::Rest };
+    let (account_id, request_id, method, route, query) = match payload {
+        Payload::Rest => {
+            let [request_id, resource_path, identity] =
+                object(request_context, ["requestId", "resourcePath", "identity"]);
+            let [account_id] = object(identity, ["accountId"]);
+            // Some senders of events give the resource in one place only.
+            let resource = text(resource_path).or_else(|| text(resource)).unwrap_or_default();
+            let mut query = entries(query, |value| parse(Some(value)));
+            query.extend(entries(multi_value_query, |values| parse(parse::<Vec<&RawValue>>(Some(values))?.pop())));
+            (account_id, request_id, http_method, route(resource, path_parameters), query)
+        }
+        Payload::Http => {
+            let [request_id, context_route_key, stage, http, authorizer] =
+                object(request_context, ["requestId", "routeKey", "stage", "http", "authorizer"]);
+            let [method] = object(http, ["method"]);
+            let [iam] = object(authorizer, ["iam"]);
+            let [account_id] = object(iam, ["accountId"]);
+            let route_key = text(context_route_key).or_else(|| text(route_key)).unwrap_or_default();
+            let route = match route_key.split_once(' ') {
+                Some((_, resource)) => route(resource.to_owned(), path_parameters),
+                None => {
+                    let raw_path = text(raw_path).unwrap_or_default();
+                    Route::Path(without_stage(&raw_path, text(stage).as_deref()).to_owned())
+                }
+            };
+            // The gateway joins the values of a repeated parameter with commas.
+            let last = |values: String| values.rsplit(',').next().map(ToOwned::to_owned);
+            (account_id, request_id, method, route, entries(query, |values| last(parse(Some(values))?)))
+        }
+    };
+    // A caller can choose API Gateway's request id.
+    let request_id = text(request_id).filter(|request_id| HeaderValue::from_str(request_id).is_ok());
+    let request = ApiRequest {
+        signed_by: text(account_id).map(AccountId::of_signer),
+        request_id: request_id.unwrap_or_else(|| context.request_id.clone()),
+        lambda_request_id: context.request_id.clone(),
+        method: text(method).unwrap_or_default(),
+        route,
+        query,
+        body: decode(body, parse(is_base64_encoded).unwrap_or_default()),
+        arrived_at,
+        time_left: time_left(context.deadline, arrived_at).unwrap_or(Duration::MAX),
+        counters: Counters::default(),
+    };
+    Event::Request(payload, Box::new(request))
+}
+
+/// The route of a resource, whose `{proxy+}` stands for a path.
+fn route(resource: String, path_parameters: Option<&RawValue>) -> Route {
+    if resource == "/{proxy+}" {
+        let [proxy] = object(path_parameters, ["proxy"]);
+        return Route::Path(format!("/{}", text(proxy).unwrap_or_default()));
+    }
+    Route::Resource(resource, entries(path_parameters, |value| parse(Some(value))))
+}
+
+/// The path without the stage of an HTTP API, with which it begins unless the stage is `$default`.
+fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let below = |stage| path.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
+    stage.and_then(below).unwrap_or(path)
+}
+
+fn decode(body: Option<&RawValue>, is_base64_encoded: bool) -> Body {
+    if !begins_with(body, '"') {
+        return Body::Bytes(Vec::new());
+    }
+    let bytes = match parse::<String>(body) {
+        Some(body) if is_base64_encoded => BASE64_STANDARD.decode(body).ok(),
+        body => body.map(String::into_bytes),
+    };
+    bytes.map_or(Body::Unreadable, Body::Bytes)
+}
+
+/// The time until a deadline in epoch milliseconds. A deadline in the past is ignored, since cargo-lambda's emulator
+/// sends such deadlines.
+fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
+    let now_ms = u64::try_from(now.as_millisecond()).ok()?;
+    deadline_ms.checked_sub(now_ms).map(Duration::from_millis)
+}
+
+/// The values of these members; none, if the value is not an object.
+fn object<'a, const N: usize>(value: Option<&'a RawValue>, names: [&str; N]) -> [Option<&'a RawValue>; N] {
+    value.and_then(|value| members(value.get().as_bytes(), names).ok()).unwrap_or([None; N])
+}
+
+/// The members of an object for which `f` has a text.
+fn entries<'a>(value: Option<&'a RawValue>, f: impl Fn(&'a RawValue) -> Option<String>) -> Vec<(String, String)> {
+    let mut entries = Vec::new();
+    if let Some(value) = value {
+        // What is not an object has no members.
+        let _ = each_member(
+            value.get().as_bytes(),
+            |name| Ok(name.to_owned()),
+            |name, value| entries.extend(f(value).map(|text| (name, text))),
+        );
+    }
+    entries
+}
+
+/// The value, if it is of this type.
+fn parse<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(value?.get()).ok()
+}
+
+/// The value, if it is a text that is not empty. A gateway omits some members and leaves others empty.
+fn text(value: Option<&RawValue>) -> Option<String> {
+    parse(value).filter(|text: &String| !text.is_empty())
+}
+
+/// Whether the value begins like an object, an array or a text.
+fn begins_with(value: Option<&RawValue>, first: char) -> bool {
+    value.is_some_and(|value| value.get().starts_with(first))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 use workflow_runs::config::{self, Config};
-use workflow_runs::{App, Sources, lambda, logging};
+use workflow_runs::{Function, Sources, lambda, logging};
 
 /// A create allocates hundreds of times, mostly in the AWS SDK. This allocator saves a seventh of its instructions.
 #[global_allocator]
@@ -30,6 +30,6 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), lambda_runtime::Error> {
-    let app = Arc::new(App::new(Config::from_env().await?, Sources::default(), logging::to_stdout));
-    lambda_runtime::run_concurrent(lambda::service(app)).await
+    let function = Function::new(Config::from_env().await?, Sources::default(), Arc::new(logging::to_stdout));
+    lambda_runtime::run_concurrent(lambda::service(Arc::new(function))).await
 }

@@ -8,7 +8,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
 const NAMESPACE: &str = "WorkflowRuns";
 
@@ -41,38 +40,6 @@ const LOG_GROUP_METRICS: MetricDirective = MetricDirective {
         Metric { name: "create_log_group_throttles", unit: "Count" },
     ],
 };
-
-/// The outcome of a success. (`request_log` names the outcomes of errors.)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// This request created the resource.
-    Created,
-    /// An earlier, equal request had created it.
-    Replayed,
-    /// The resource, or a list, was read.
-    Read,
-    /// This request changed the resource.
-    Updated,
-    /// The resource was already as the request wants it.
-    Unchanged,
-    /// The resource is deleted, or is being deleted.
-    Deleted,
-}
-
-impl Outcome {
-    /// The outcome, as the log and the metrics name it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Replayed => "replayed",
-            Self::Read => "read",
-            Self::Updated => "updated",
-            Self::Unchanged => "unchanged",
-            Self::Deleted => "deleted",
-        }
-    }
-}
 
 /// Counts what CloudWatch Logs does for a request, whether or not the request succeeds.
 #[derive(Default)]
@@ -111,26 +78,12 @@ impl Counters {
     }
 }
 
-/// The metric directives of a line, as JSON that is serialized once.
-pub struct Directives {
-    always: Box<RawValue>,
-    with_log_groups: Box<RawValue>,
-}
-
-impl Directives {
-    /// Serializes the directives once.
-    pub fn new() -> Self {
-        let [requests, duration] = &REQUEST_METRICS;
-        Self {
-            always: to_raw_value(&[requests, duration]).unwrap_or_default(),
-            with_log_groups: to_raw_value(&[requests, duration, &LOG_GROUP_METRICS]).unwrap_or_default(),
-        }
-    }
-
-    /// The directives for a line with these counts.
-    pub fn of(&self, log_groups: Option<LogGroupCounts>) -> &RawValue {
-        if log_groups.is_some() { &self.with_log_groups } else { &self.always }
-    }
+/// The metric directives of a line.
+#[must_use]
+pub fn directives(log_groups: Option<LogGroupCounts>) -> impl Serialize {
+    let [requests, duration] = &REQUEST_METRICS;
+    let log_groups = log_groups.is_some().then_some(&LOG_GROUP_METRICS);
+    [Some(requests), Some(duration), log_groups].into_iter().flatten().collect::<Vec<_>>()
 }
 
 #[derive(Serialize)]

@@ -1,34 +1,32 @@
-//! From the HTTP request of an event to an [`ApiRequest`]: who calls, what, and how long there is to answer.
+//! One request: who calls, what, and how long there is to respond.
 
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lambda_http::aws_lambda_events::query_map::QueryMap;
-use lambda_http::http::Method;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _};
 
 use crate::metrics::Counters;
+use crate::model::AccountId;
 
-/// The longest gateway request id that is stored, in characters. A caller can choose that id.
-const LONGEST_STORED_ID: usize = 128;
+/// The longest part of a gateway's request id that is stored or logged, in characters. A caller can choose that id.
+pub const LONGEST_REQUEST_ID: usize = 128;
 
-/// One request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
+/// A request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
 pub struct ApiRequest {
-    /// The AWS account that signed the request; `None` if it is not signed.
-    pub signed_by: Option<String>,
-    /// The gateway's request id, by which its log and ours can be joined; if there is none, Lambda's.
+    /// The AWS account that signed the request; `None` if nobody did.
+    pub signed_by: Option<AccountId>,
+    /// The gateway's request id, by which its log and ours can be joined; Lambda's, if there is none that a header
+    /// can carry.
     pub request_id: String,
     /// Lambda's request id.
     pub lambda_request_id: String,
     /// The HTTP method.
-    pub method: Method,
+    pub method: String,
     /// The route that the gateway matched, and for which IAM authorized the caller.
     pub route: Route,
-    /// The query string's parameters, decoded.
-    query: QueryMap,
-    /// The body, decoded if it arrived base64-encoded.
+    /// The query string's parameters, decoded. Of a repeated one, the last value counts.
+    pub query: Vec<(String, String)>,
+    /// The body.
     pub body: Body,
     /// The time of arrival.
     pub arrived_at: Timestamp,
@@ -42,75 +40,61 @@ pub struct ApiRequest {
 #[derive(Debug)]
 pub enum Route {
     /// A resource: its path, with `{…}` for parameters, and the values of those parameters.
-    Resource(String, QueryMap),
+    Resource(String, Vec<(String, String)>),
     /// A path that reached the function through a greedy or default route.
     Path(String),
 }
 
-impl ApiRequest {
-    /// Reads a request that arrived at this time.
-    pub fn new(request: Request, arrived_at: Timestamp) -> Self {
-        let (signed_by, request_id, route) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV1(context)) => (
-                context.identity.account_id.as_deref(),
-                context.request_id.as_deref(),
-                Route::of_resource(context.resource_path.as_deref().unwrap_or_default(), &request),
-            ),
-            Some(RequestContext::ApiGatewayV2(context)) => (
-                context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref()?.account_id.as_deref()),
-                context.request_id.as_deref(),
-                match context.route_key.as_deref().and_then(|key| key.split_once(' ')) {
-                    Some((_, resource)) => Route::of_resource(resource, &request),
-                    None => Route::Path(without_stage(request.raw_http_path(), context.stage.as_deref()).to_owned()),
-                },
-            ),
-            _ => (None, None, Route::Path(String::new())),
-        };
-        let lambda = request.lambda_context_ref();
-        let lambda_request_id = lambda.map(|context| context.request_id.as_str()).unwrap_or_default();
-        Self {
-            signed_by: non_empty(signed_by).map(ToOwned::to_owned),
-            request_id: non_empty(request_id).unwrap_or(lambda_request_id).to_owned(),
-            lambda_request_id: lambda_request_id.to_owned(),
-            method: request.method().clone(),
-            route,
-            query: request.query_string_parameters_ref().cloned().unwrap_or_default(),
-            arrived_at,
-            time_left: lambda.and_then(|context| time_left(context.deadline, arrived_at)).unwrap_or(Duration::MAX),
-            body: request.into_body(),
-            counters: Counters::default(),
-        }
-    }
+/// The body of a request.
+pub enum Body {
+    /// Its bytes, decoded if they arrived base64-encoded.
+    Bytes(Vec<u8>),
+    /// It is not the text or the base64 that the event says it is.
+    Unreadable,
+}
 
-    /// A query string parameter; the last value if it is repeated.
+/// A request whose caller is known, for the operation that its route matches.
+pub struct AuthorizedRequest<'a> {
+    /// The caller's AWS account. Accounts see nothing of each other.
+    pub account_id: &'a AccountId,
+    /// The path parameters.
+    pub parameters: PathParameters<'a>,
+    /// The request.
+    pub request: &'a ApiRequest,
+}
+
+impl ApiRequest {
+    /// A query string parameter.
+    #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.all(name)?.pop()
+        value_of(&self.query, name)
     }
 
     /// The request id to store: the gateway's, unless the caller chose one that is too long.
+    #[must_use]
     pub fn stored_id(&self) -> &str {
-        let is_too_long = self.request_id.chars().nth(LONGEST_STORED_ID).is_some();
+        let is_too_long = self.request_id.chars().nth(LONGEST_REQUEST_ID).is_some();
         if is_too_long { &self.lambda_request_id } else { &self.request_id }
+    }
+
+    /// What is logged of the gateway's request id.
+    #[must_use]
+    pub fn logged_id(&self) -> &str {
+        let end = self.request_id.char_indices().nth(LONGEST_REQUEST_ID);
+        end.map_or(&self.request_id, |(end, _)| &self.request_id[..end])
     }
 }
 
 impl Route {
-    fn of_resource(resource: &str, request: &Request) -> Self {
-        let parameters = request.path_parameters_ref().cloned().unwrap_or_default();
-        if resource == "/{proxy+}" {
-            return Self::Path(format!("/{}", parameters.first("proxy").unwrap_or_default()));
-        }
-        Self::Resource(resource.to_owned(), parameters)
-    }
-
     /// The values of an operation's path parameters, if the route matches its path. Nothing is decoded: names and ids
     /// need no encoding, and IAM has seen the same text.
+    #[must_use]
     pub fn parameters_of<'a>(&'a self, operation_path: &'static str) -> Option<PathParameters<'a>> {
         let name_of = |segment: &'static str| segment.strip_prefix('{')?.strip_suffix('}');
         match self {
             Self::Resource(resource, parameters) => (resource == operation_path).then(|| {
                 let names = operation_path.split('/').filter_map(name_of);
-                PathParameters(names.map(|name| (name, parameters.first(name).unwrap_or_default())).collect())
+                PathParameters(names.map(|name| (name, value_of(parameters, name).unwrap_or_default())).collect())
             }),
             Self::Path(path) => {
                 let mut parameters = Vec::new();
@@ -142,33 +126,19 @@ pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
 
 impl PathParameters<'_> {
     /// The parameter's value; empty if the path has no such parameter.
+    #[must_use]
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value)
     }
 }
 
-/// The path without the stage of an HTTP API, with which it begins unless the stage is `$default`.
-fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
-    let below = |stage| path.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
-    stage.and_then(below).unwrap_or(path)
-}
-
-/// The time until a deadline in epoch milliseconds. A deadline in the past is ignored, since cargo-lambda's emulator
-/// sends such deadlines.
-fn time_left(deadline_ms: u64, now: Timestamp) -> Option<Duration> {
-    let now_ms = u64::try_from(now.as_millisecond()).ok()?;
-    deadline_ms.checked_sub(now_ms).map(Duration::from_millis)
-}
-
-/// A gateway omits some members and leaves others empty.
-fn non_empty(value: Option<&str>) -> Option<&str> {
-    value.filter(|value| !value.is_empty())
+/// The last value of a name.
+fn value_of<'a>(values: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    values.iter().rfind(|(other, _)| other == name).map(|(_, value)| value.as_str())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     const RUNS: &str = "/workflow-definitions/{workflowDefinitionName}/workflow-runs";
@@ -179,9 +149,9 @@ mod tests {
 
     #[test]
     fn the_gateways_resource_decides_and_its_parameters_count() {
-        let parameters: QueryMap = HashMap::from([("workflowDefinitionName".to_owned(), "demo".to_owned())]).into();
+        let parameters = vec![("workflowDefinitionName".to_owned(), "demo".to_owned())];
         assert_eq!(name_in(&Route::Resource(RUNS.into(), parameters.clone())).as_deref(), Some("demo"));
-        assert_eq!(name_in(&Route::Resource(RUNS.into(), QueryMap::default())).as_deref(), Some(""));
+        assert_eq!(name_in(&Route::Resource(RUNS.into(), Vec::new())).as_deref(), Some(""));
         for other in
             ["", "/", "/workflow-definitions", "/prod/workflow-definitions/{workflowDefinitionName}/workflow-runs"]
         {

@@ -2,22 +2,24 @@
 //!
 //! No log level filters it, because a metric must not depend on one. It never contains a body or a token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tracing::Level;
 
-use crate::error::ApiError;
-use crate::metrics::{Directives, LogGroupCounts, Outcome};
+use crate::error::{ApiError, Change};
+use crate::metrics::{self, LogGroupCounts};
+use crate::outcome::{self, Outcome};
 use crate::request::ApiRequest;
+
+/// Receives a line of the log, including the trailing newline.
+pub type LogWriter = Arc<dyn Fn(&[u8]) + Send + Sync>;
 
 /// Writes the log lines of one function's requests.
 pub struct RequestLog {
     function_name: String,
-    write: fn(&[u8]),
-    directives: Directives,
+    write: LogWriter,
 }
 
 /// What the log says about a request.
@@ -30,47 +32,42 @@ pub struct Entry<'a> {
     pub operation: &'static str,
     /// The HTTP status of the response.
     pub status: StatusCode,
-    /// The operation's outcome and the workflow run it is about, or its error.
-    pub result: Result<(Outcome, Option<&'a str>), &'a ApiError>,
+    /// What came of it.
+    pub outcome: &'a Outcome,
     /// How long it took.
     pub duration: Duration,
 }
 
 impl RequestLog {
-    /// Passes each line, including the trailing newline, to `write`.
+    /// Passes each line to `write`.
     #[must_use]
-    pub fn new(function_name: String, write: fn(&[u8])) -> Self {
-        Self { function_name, write, directives: Directives::new() }
+    pub fn new(function_name: String, write: LogWriter) -> Self {
+        Self { function_name, write }
     }
 
     /// Writes a request's line.
     pub fn write(&self, entry: &Entry<'_>) {
-        let (level, outcome, workflow_run_id, detail) = match entry.result {
-            Ok((outcome, workflow_run_id)) => (Level::INFO, outcome.name(), workflow_run_id, None),
-            Err(error) => {
-                let (level, outcome) = level_and_outcome(error);
-                (level, outcome, error.workflow_run_id(), Some(error.detail()))
-            }
-        };
         let ApiRequest { arrived_at, counters, .. } = entry.request;
+        let error = entry.outcome.as_ref().err();
         let log_groups = counters.log_groups();
         let line = Line {
             metadata: Metadata {
                 timestamp: arrived_at.as_millisecond(),
-                cloud_watch_metrics: self.directives.of(log_groups),
+                cloud_watch_metrics: metrics::directives(log_groups),
             },
             timestamp: format!("{arrived_at:.3}"),
-            level: level.as_str(),
+            level: outcome::level(entry.outcome).as_str(),
             message: "request",
-            request_id: &entry.request.request_id,
+            request_id: entry.request.logged_id(),
             lambda_request_id: &entry.request.lambda_request_id,
             account_id: entry.account_id,
             function_name: &self.function_name,
             operation: entry.operation,
             status: entry.status.as_u16(),
-            outcome,
-            workflow_run_id,
-            detail,
+            outcome: outcome::name(entry.outcome),
+            workflow_run_id: outcome::workflow_run_id(entry.outcome),
+            change: error.filter(|error| error.change() == Change::Unknown).map(|_| "unknown"),
+            detail: error.map(ApiError::detail),
             requests: 1,
             duration_ms: (entry.duration.as_secs_f64() * 1e6).round() / 1e3,
             log_groups,
@@ -84,24 +81,10 @@ impl RequestLog {
     }
 }
 
-/// An error's log level, and its outcome as the log and the metrics name it. `ERROR` means that someone must act; a
-/// caller's mistake is `INFO`.
-fn level_and_outcome(error: &ApiError) -> (Level, &'static str) {
-    match error {
-        ApiError::Validation { .. } => (Level::INFO, "validation"),
-        ApiError::AccessDenied(_) => (Level::ERROR, "denied"),
-        ApiError::ResourceNotFound(_) => (Level::INFO, "not_found"),
-        ApiError::Conflict(..) => (Level::INFO, "conflict"),
-        ApiError::Throttling(..) => (Level::WARN, "throttled"),
-        ApiError::InternalServer(_) => (Level::ERROR, "internal"),
-        ApiError::UnknownOperation(_) => (Level::INFO, "unknown_operation"),
-    }
-}
-
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, D> {
     #[serde(rename = "_aws")]
-    metadata: Metadata<'a>,
+    metadata: Metadata<D>,
     timestamp: String,
     level: &'static str,
     message: &'static str,
@@ -114,6 +97,9 @@ struct Line<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     workflow_run_id: Option<&'a str>,
+    /// `unknown` if a retry must settle what a failed request has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     requests: u32,
@@ -124,7 +110,7 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metadata<'a> {
+struct Metadata<D> {
     timestamp: i64,
-    cloud_watch_metrics: &'a RawValue,
+    cloud_watch_metrics: D,
 }

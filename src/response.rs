@@ -1,4 +1,4 @@
-//! From an operation's success or error to the HTTP response.
+//! From what came of a request to the HTTP response.
 
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use lambda_http::http::{HeaderMap, StatusCode};
@@ -6,11 +6,11 @@ use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, Limit, Resource};
-use crate::metrics::Outcome;
-use crate::operations::Success;
+use crate::outcome::{Effect, Outcome};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const RETRY_AFTER_MILLISECONDS: HeaderName = HeaderName::from_static("x-amz-retry-after");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// A response, as it goes over the wire.
@@ -19,7 +19,7 @@ pub struct ApiResponse {
     pub status: StatusCode,
     /// Header `x-amzn-errortype`.
     error_type: Option<&'static str>,
-    /// Header `Retry-After`, in seconds.
+    /// Header `Retry-After`, in seconds, and header `x-amz-retry-after`, in milliseconds.
     retry_after_seconds: Option<u32>,
     /// Header `idempotent-replayed: true`.
     replayed: bool,
@@ -28,15 +28,21 @@ pub struct ApiResponse {
 }
 
 impl ApiResponse {
-    /// A success as the API reference documents it.
-    pub fn of_success(status: StatusCode, success: &Success) -> Self {
-        let body = success.output.get().to_owned();
-        let replayed = success.outcome == Outcome::Replayed;
-        Self { status, error_type: None, retry_after_seconds: None, replayed, body }
+    /// The response that the API reference documents. `status` is that of a success.
+    pub fn new(status: StatusCode, outcome: &Outcome) -> Self {
+        match outcome {
+            Ok(success) => Self {
+                status,
+                error_type: None,
+                retry_after_seconds: None,
+                replayed: success.effect == Effect::Replayed,
+                body: success.body.clone(),
+            },
+            Err(error) => Self::of_error(error),
+        }
     }
 
-    /// An error as the API reference documents it.
-    pub fn of_error(error: &ApiError) -> Self {
+    fn of_error(error: &ApiError) -> Self {
         let (name, status, retry_after_seconds, message, members) = match error {
             ApiError::Validation { message, reason, field_list } => (
                 "ValidationException",
@@ -73,7 +79,7 @@ impl ApiResponse {
                 match limit {
                     Limit::DynamoDb => json!({"serviceCode": "dynamodb"}),
                     Limit::CreateLogGroupRate => json!({"serviceCode": "logs", "quotaCode": "L-D2832119"}),
-                    Limit::LogGroupCount => json!({"serviceCode": "logs"}),
+                    Limit::LogGroupCount => json!({"serviceCode": "logs", "quotaCode": "L-C7B9AAAB"}),
                 },
             ),
             ApiError::InternalServer(_) => (
@@ -101,7 +107,6 @@ impl ApiResponse {
     pub fn into_http(self, request_id: &str) -> Response<Body> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // A caller can choose API Gateway's request id. One that is not a valid header value is left out.
         if let Ok(request_id) = HeaderValue::from_str(request_id) {
             headers.insert(REQUEST_ID, request_id);
         }
@@ -110,6 +115,8 @@ impl ApiResponse {
         }
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
+            // botocore and the AWS SDK for Rust read this one, and wait exactly as long as it says.
+            headers.insert(RETRY_AFTER_MILLISECONDS, fastrand::u32(seconds * 500..=seconds * 1_500).into());
         }
         if self.replayed {
             headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

@@ -1,88 +1,188 @@
-//! Parses members, and collects every field that fails.
+//! Reads an operation's input, and collects every field that fails.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::model::{MaxResults, Member, NextToken, Page, SortOrder, Violation};
-use crate::request::ApiRequest;
+use crate::json::members;
+use crate::model::{FromText, Member, Page, SortOrder, Violation, WorkflowDefinitionName, WorkflowRunId};
+use crate::request::{AuthorizedRequest, Body};
 
-/// The fields of one request that have failed so far.
-#[derive(Default)]
-pub struct Fields {
+/// The input of a request, and the fields of it that have failed so far.
+///
+/// Each method that parses a field returns `None` if the field failed. What an operation makes of the others does not
+/// matter then: [`Input::finish`] returns the error.
+pub struct Input<'a> {
+    request: &'a AuthorizedRequest<'a>,
     failed: Vec<(String, Violation)>,
     unreadable_body: Option<String>,
 }
 
-impl Fields {
-    /// The request's body as a JSON object; an empty body counts as `{}`. `None` if it does not parse.
-    pub fn body<'a, T: Deserialize<'a>>(&mut self, body: &'a [u8]) -> Option<T> {
-        let body = if body.is_empty() { b"{}" } else { body };
-        // Without this check, serde would read an array as an object, member by member.
-        let parsed = if body.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice(body).map_err(|error| format!("The body is not valid JSON: {error}"))
-        } else {
-            Err("The body is not a JSON object".to_owned())
-        };
-        parsed.map_err(|message| self.unreadable_body = Some(message)).ok()
+/// A member of the body that is still to be parsed.
+pub struct Field<'a> {
+    /// The member that it is a member of, if it is not the body's own.
+    parent: Option<&'static str>,
+    name: &'static str,
+    value: Value<'a>,
+}
+
+enum Value<'a> {
+    /// What it is a member of cannot be read, which is failure enough.
+    Unreadable,
+    Absent,
+    Present(&'a RawValue),
+}
+
+impl<'a> Input<'a> {
+    /// The input of this request.
+    #[must_use]
+    pub fn new(request: &'a AuthorizedRequest<'a>) -> Self {
+        Self { request, failed: Vec::new(), unreadable_body: None }
     }
 
-    /// A required member; `null`, which serde reads as absent, does not count. `None` if it failed.
-    pub fn required<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
-        let parsed = value.ok_or(Violation::Missing).and_then(T::from_json);
-        self.check(name, parsed)
+    /// The name of the definition in the path.
+    pub fn workflow_definition_name(&mut self) -> Option<WorkflowDefinitionName> {
+        self.path("workflowDefinitionName")
     }
 
-    /// An optional member. `None` if it is absent or failed.
-    pub fn optional<'a, T: Member<'a>>(&mut self, name: &str, value: Option<&'a RawValue>) -> Option<T> {
-        value.and_then(|value| self.check(name, T::from_json(value)))
+    /// The id of the run in the path.
+    pub fn workflow_run_id(&mut self) -> Option<WorkflowRunId> {
+        self.path("workflowRunId")
     }
 
-    /// A value that has already been parsed. `None` if it failed.
-    pub fn check<T>(&mut self, name: &str, parsed: Result<T, Violation>) -> Option<T> {
-        parsed.map_err(|violation| self.failed.push((name.to_owned(), violation))).ok()
-    }
-
-    /// The page of a listing that a request asks for. `is_id` tells whether a text is a valid name or id of the listed
-    /// resource. `None` if the body does not parse.
-    pub fn page(&mut self, request: &ApiRequest, is_id: impl Fn(&str) -> bool) -> Option<Page> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Body<'a> {
-            #[serde(borrow)]
-            sort_order: Option<&'a RawValue>,
-        }
-
-        let max_results = request.query("maxResults").map(MaxResults::new);
-        let max_results = max_results.and_then(|parsed| self.check("maxResults", parsed));
-        let next_token = request.query("nextToken").map(|token| NextToken::new(token, is_id));
-        let next_token = next_token.and_then(|parsed| self.check("nextToken", parsed));
-        let body = self.body::<Body>(&request.body)?;
-        let sort_order = self.optional("sortOrder", body.sort_order).unwrap_or(SortOrder::Descending);
+    /// The page of a listing by resources with such a name or id.
+    pub fn page<I: FromText>(&mut self) -> Option<Page<I>> {
+        let max_results = self.query("maxResults");
+        let next_token = self.query("nextToken");
+        let [sort_order] = self.body(["sortOrder"]);
+        let sort_order = self.optional(sort_order).unwrap_or(SortOrder::Descending);
         Some(Page { max_results: max_results.unwrap_or_default(), next_token, sort_order })
+    }
+
+    /// The members of the body; an empty body counts as `{}`.
+    pub fn body<const N: usize>(&mut self, names: [&'static str; N]) -> [Field<'a>; N] {
+        let members = match &self.request.request.body {
+            Body::Unreadable => Err("The body is not the base64 or the text that the event says it is".to_owned()),
+            Body::Bytes(body) if body.is_empty() => Ok([None; N]),
+            Body::Bytes(body) if !body.trim_ascii_start().starts_with(b"{") => {
+                Err("The body is not a JSON object".to_owned())
+            }
+            Body::Bytes(body) => members(body, names).map_err(|error| format!("The body is not valid JSON: {error}")),
+        };
+        let members = members.map_err(|message| self.unreadable_body = Some(message)).ok();
+        fields(None, names, members)
+    }
+
+    /// A required member; `null` does not count.
+    pub fn required<T: Member<'a>>(&mut self, field: Field<'a>) -> Option<T> {
+        let parsed = match field.value {
+            Value::Unreadable => return None,
+            Value::Absent => Err(Violation::Missing),
+            Value::Present(value) => T::from_json(value),
+        };
+        self.check(field, parsed)
+    }
+
+    /// A required member that this operation restricts further.
+    pub fn required_where<T: Member<'a>>(
+        &mut self,
+        field: Field<'a>,
+        restrict: impl FnOnce(T) -> Result<T, Violation>,
+    ) -> Option<T> {
+        let name = field.name;
+        let parsed = self.required(field)?;
+        restrict(parsed).map_err(|violation| self.reject(name, violation)).ok()
+    }
+
+    /// An optional member, if it is present.
+    pub fn optional<T: Member<'a>>(&mut self, field: Field<'a>) -> Option<T> {
+        match field.value {
+            Value::Unreadable | Value::Absent => None,
+            Value::Present(value) => self.check(field, T::from_json(value)),
+        }
+    }
+
+    /// The members of a required member that is an object.
+    pub fn required_object<const N: usize>(&mut self, field: Field<'a>, names: [&'static str; N]) -> [Field<'a>; N] {
+        let parent = field.name;
+        let members = self.required(field).map(|Object(object)| object);
+        self.members_of(parent, members, names)
+    }
+
+    /// The members of an optional member that is an object, if it is present.
+    pub fn optional_object<const N: usize>(
+        &mut self,
+        field: Field<'a>,
+        names: [&'static str; N],
+    ) -> Option<[Field<'a>; N]> {
+        let parent = field.name;
+        let Object(object) = self.optional(field)?;
+        Some(self.members_of(parent, Some(object), names))
     }
 
     /// The parsed input, unless a field failed.
     ///
     /// # Errors
     /// [`ApiError::Validation`] with every field that failed. If the body did not parse, the message says where.
-    pub fn finish<T>(self, request: Option<T>) -> Result<T, ApiError> {
-        match request {
-            Some(request) if self.failed.is_empty() => Ok(request),
+    pub fn finish<T>(self, parsed: Option<T>) -> Result<T, ApiError> {
+        match parsed {
+            Some(parsed) if self.failed.is_empty() && self.unreadable_body.is_none() => Ok(parsed),
             _ => Err(ApiError::validation(self.unreadable_body, &self.failed)),
         }
     }
+
+    fn reject(&mut self, name: &str, violation: Violation) {
+        self.failed.push((name.to_owned(), violation));
+    }
+
+    fn path<T: FromText>(&mut self, name: &str) -> Option<T> {
+        T::from_text(self.request.parameters.get(name)).map_err(|violation| self.reject(name, violation)).ok()
+    }
+
+    fn query<T: FromText>(&mut self, name: &str) -> Option<T> {
+        let text = self.request.request.query(name)?;
+        T::from_text(text).map_err(|violation| self.reject(name, violation)).ok()
+    }
+
+    fn members_of<const N: usize>(
+        &mut self,
+        parent: &'static str,
+        object: Option<&'a RawValue>,
+        names: [&'static str; N],
+    ) -> [Field<'a>; N] {
+        // The body's syntax is valid, so only a repeated member can be wrong.
+        let members = object.and_then(|object| {
+            let members = members(object.get().as_bytes(), names);
+            members.map_err(|_| self.reject(parent, Violation::Type("a well-formed object"))).ok()
+        });
+        fields(Some(parent), names, members)
+    }
+
+    fn check<T>(&mut self, field: Field<'a>, parsed: Result<T, Violation>) -> Option<T> {
+        let name = || field.parent.map_or(field.name.to_owned(), |parent| format!("{parent}.{}", field.name));
+        parsed.map_err(|violation| self.failed.push((name(), violation))).ok()
+    }
 }
 
-/// A member that is an object, whose own members are still to be checked.
-pub struct Object<T>(pub T);
+/// Members with their values, if the object that they are members of can be read.
+fn fields<'a, const N: usize>(
+    parent: Option<&'static str>,
+    names: [&'static str; N],
+    members: Option<[Option<&'a RawValue>; N]>,
+) -> [Field<'a>; N] {
+    let mut values = members
+        .map_or_else(
+            || [const { Value::Unreadable }; N],
+            |values| values.map(|value| value.map_or(Value::Absent, Value::Present)),
+        )
+        .into_iter();
+    names.map(|name| Field { parent, name, value: values.next().unwrap_or(Value::Unreadable) })
+}
 
-impl<'a, T: Deserialize<'a>> Member<'a> for Object<T> {
+/// A JSON object.
+struct Object<'a>(&'a RawValue);
+
+impl<'a> Member<'a> for Object<'a> {
     fn from_json(value: &'a RawValue) -> Result<Self, Violation> {
-        if !value.get().starts_with('{') {
-            return Err(Violation::Type("an object"));
-        }
-        // The body's syntax is valid, so only a member name can be wrong: repeated, or not valid Unicode.
-        serde_json::from_str(value.get()).map(Self).map_err(|_| Violation::Type("a well-formed object"))
+        if value.get().starts_with('{') { Ok(Self(value)) } else { Err(Violation::Type("an object")) }
     }
 }

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use lambda_runtime::{Context, LambdaEvent, Service as _};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use workflow_runs::{App, Config, Sources, config, lambda};
+use workflow_runs::{Config, Function, Sources, config};
 
 const ACCOUNT: &str = "123456789012";
 
@@ -36,13 +36,11 @@ impl HttpConnector for InstantAws {
 }
 
 /// The function as Lambda runs it, without the runtime around it.
-pub struct Function {
-    app: Arc<App>,
-}
+pub struct WarmFunction(Function);
 
-impl Function {
+impl WarmFunction {
     /// A function that has learnt what there is to learn.
-    pub async fn warm() -> Self {
+    pub async fn start() -> Self {
         let aws = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "s", None, None, "bench")))
@@ -51,23 +49,22 @@ impl Function {
             .timeout_config(config::timeouts())
             .build();
         let config = Config::new("runs", "workflow-runs", aws);
-        let function = Self { app: Arc::new(App::new(config, Sources::default(), |_| ())) };
+        let function = Self(Function::new(config, Sources::default(), Arc::new(|_: &[u8]| ())));
         for (_, event, status) in events() {
-            assert_eq!(function.answer(&event).await["statusCode"], status);
+            assert_eq!(function.respond(&event).await["statusCode"], status);
         }
         function
     }
 
     /// From the bytes of an event to the proxy response.
-    pub async fn answer(&self, event: &[u8]) -> Value {
+    pub async fn respond(&self, event: &[u8]) -> Value {
         let event = LambdaEvent::new(serde_json::from_slice(event).unwrap(), Context::default());
-        let Ok(response) = lambda::service(Arc::clone(&self.app)).call(event).await;
-        serde_json::to_value(response).unwrap()
+        serde_json::to_value(self.0.invoke(event).await.unwrap()).unwrap()
     }
 }
 
-/// The requests' bodies: their name, the body, the status that they are answered with.
-pub fn bodies() -> [(&'static str, Value, u16); 4] {
+/// The requests' bodies: their name, the body, the status of the response.
+fn bodies() -> [(&'static str, Value, u16); 4] {
     let typical = json!({
         "clientInfo": {"compatibilityVersion": 1, "sdkVersion": "1.0.0"},
         "clientToken": "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab",

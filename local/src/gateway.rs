@@ -10,11 +10,11 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderName, StatusCode, Uri, request};
 use axum::response::{IntoResponse, Response};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use lambda_runtime::{Context, LambdaEvent, Service as _};
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use workflow_runs::Function;
 use workflow_runs::operations::OPERATIONS;
-use workflow_runs::{App, lambda};
 
 use crate::Result;
 
@@ -30,33 +30,40 @@ pub const LOCAL_ACCOUNT: &str = "123456789012";
 /// Invokes the function with an event, as Lambda does, and returns the proxy response.
 ///
 /// # Errors
-/// The event is not JSON, or not one of a gateway.
-pub async fn invoke(app: Arc<App>, event: &[u8], timeout: Duration) -> Result<Value> {
+/// The event is not JSON, or Lambda must not count it as done.
+pub async fn invoke(function: &Function, event: &[u8], timeout: Duration) -> Result<Value> {
+    let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
+    invoke_until(function, event, u64::try_from(deadline.as_millis())?).await
+}
+
+/// Invokes the function with an event and a deadline in epoch milliseconds, and returns the proxy response.
+///
+/// # Errors
+/// As for [`invoke`].
+pub async fn invoke_until(function: &Function, event: &[u8], deadline: u64) -> Result<Value> {
     let mut context = Context::default();
     context.request_id = Uuid::new_v4().to_string();
-    let deadline = (SystemTime::now() + timeout).duration_since(SystemTime::UNIX_EPOCH)?;
-    context.deadline = u64::try_from(deadline.as_millis())?;
-    let event = LambdaEvent::new(serde_json::from_slice(event)?, context);
-    let Ok(response) = lambda::service(app).call(event).await;
+    context.deadline = deadline;
+    let response = function.invoke(LambdaEvent::new(serde_json::from_slice(event)?, context)).await?;
     Ok(serde_json::to_value(response)?)
 }
 
 /// A REST API in front of the function, whose callers all belong to one account.
-pub fn router(app: Arc<App>, account_id: &'static str) -> Router {
-    Router::new().fallback(serve).with_state((app, account_id))
+pub fn router(function: Arc<Function>, account_id: &'static str) -> Router {
+    Router::new().fallback(serve).with_state((function, account_id))
 }
 
-async fn serve(State((app, account_id)): State<(Arc<App>, &'static str)>, request: Request) -> Response {
-    match proxy(app, account_id, request).await {
+async fn serve(State((function, account_id)): State<(Arc<Function>, &'static str)>, request: Request) -> Response {
+    match proxy(&function, account_id, request).await {
         Ok(response) => response,
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }
 
-async fn proxy(app: Arc<App>, account_id: &str, request: Request) -> Result<Response> {
+async fn proxy(function: &Function, account_id: &str, request: Request) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let event = rest_event(account_id, &parts, &to_bytes(body, LARGEST_BODY).await?);
-    let answer = invoke(app, event.to_string().as_bytes(), TIMEOUT).await?;
+    let answer = invoke(function, event.to_string().as_bytes(), TIMEOUT).await?;
     let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
     let mut response = Response::new(Body::from(answer["body"].as_str().unwrap_or_default().to_owned()));
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status)?)?;

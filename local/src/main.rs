@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use workflow_runs::model::RunTimeout;
-use workflow_runs::{App, Config, Sources, config, logging};
+use workflow_runs::{Config, Function, Sources, config, logging};
 
 /// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
 #[derive(Parser)]
@@ -85,15 +85,15 @@ async fn run(arguments: Arguments) -> Result<()> {
     config.run_timeout = arguments.run_timeout_hours.unwrap_or_default();
     config.run_log_retention_days = arguments.run_log_retention_days;
     restore_log_groups(&config).await?;
-    define(Arc::new(App::new(config.clone(), Sources::default(), |_| ())), "demo").await?;
+    define(&Function::new(config.clone(), Sources::default(), Arc::new(|_: &[u8]| ())), "demo").await?;
     let log = if arguments.json_log { write_line } else { write_short_line };
-    let app = Arc::new(App::new(config, Sources::default(), log));
+    let function = Arc::new(Function::new(config, Sources::default(), Arc::new(log)));
 
     if let Some(file) = arguments.event {
         let name = file.display();
         let event = fs::read(&file).map_err(|error| format!("{name} cannot be read: {error}"))?;
         let event: Value = serde_json::from_slice(&event).map_err(|error| format!("{name} is not JSON: {error}"))?;
-        let response = gateway::invoke(app, event.to_string().as_bytes(), gateway::TIMEOUT).await;
+        let response = gateway::invoke(&function, event.to_string().as_bytes(), gateway::TIMEOUT).await;
         println!("{:#}", response.map_err(|error| format!("{name}: {error}"))?);
         return Ok(());
     }
@@ -103,7 +103,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     // For a browser, the console's page; the function knows nothing of it.
     let page = from_fn_with_state(console_page::Settings::new(None, None), console_page::serve);
     let notes = from_fn_with_state(Notes::new(|note| eprintln!("note: {note}")), notes::observe);
-    let api = gateway::router(app, LOCAL_ACCOUNT).layer(notes).layer(page);
+    let api = gateway::router(function, LOCAL_ACCOUNT).layer(notes).layer(page);
     let interrupt = async || _ = tokio::signal::ctrl_c().await;
     tokio::select! {
         served = async {
@@ -140,12 +140,12 @@ async fn restore_log_groups(config: &Config) -> Result<()> {
 }
 
 /// Creates a definition through the function, unless it exists or has been deleted.
-async fn define(app: Arc<App>, name: &str) -> Result<()> {
+async fn define(function: &Function, name: &str) -> Result<()> {
     // An equal request is a replay.
     let body = json!({"name": name, "clientToken": format!("local-server-definition-{name:0>16}")}).to_string();
     let request = axum::http::Request::put("/workflow-definitions").body(())?;
     let event = gateway::rest_event(LOCAL_ACCOUNT, &request.into_parts().0, body.as_bytes());
-    let response = gateway::invoke(app, event.to_string().as_bytes(), gateway::TIMEOUT).await?;
+    let response = gateway::invoke(function, event.to_string().as_bytes(), gateway::TIMEOUT).await?;
     match response["statusCode"].as_u64() {
         Some(201 | 409) => Ok(()),
         _ => Err(response["body"].to_string().into()),

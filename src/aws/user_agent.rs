@@ -1,7 +1,6 @@
 //! The headers by which the AWS SDK identifies itself to DynamoDB.
 
 use aws_runtime::invocation_id::InvocationIdInterceptor;
-use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_dynamodb::config::interceptors::{
     BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
@@ -12,9 +11,9 @@ use aws_smithy_runtime_api::client::interceptors::disable_interceptor;
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"), " aws-sdk-rust");
 
-/// Replaces the four headers that the SDK assembles for each call with one short `user-agent`: the long `user-agent`,
-/// the signed `x-amz-user-agent`, and the two about retries (`amz-sdk-invocation-id`, `amz-sdk-request`). They only
-/// inform AWS, and cost a twentieth of a create's instructions.
+/// Replaces three headers that the SDK assembles for each call with one short `user-agent`: the long `user-agent`, the
+/// signed `x-amz-user-agent` and `amz-sdk-invocation-id`. They only inform AWS, and cost a twentieth of a create's
+/// instructions.
 #[derive(Debug)]
 pub struct ShortUserAgent;
 
@@ -32,7 +31,6 @@ impl Intercept for ShortUserAgent {
         let config = config.interceptor_state();
         config.store_put(disable_interceptor::<UserAgentInterceptor>(cause));
         config.store_put(disable_interceptor::<InvocationIdInterceptor>(cause));
-        config.store_put(disable_interceptor::<RequestInfoInterceptor>(cause));
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Amazon Resource Names of workflow definitions and runs.
 
+use super::{AccountId, WorkflowDefinitionName, WorkflowRunId};
+
 /// Builds the ARNs of one Region, in the service's form.
 pub struct Arns {
     /// `arn:{partition}:nova-act:{region}`.
@@ -20,15 +22,15 @@ impl Arns {
 
     /// The ARN of a workflow definition.
     #[must_use]
-    pub fn workflow_definition(&self, account_id: &str, name: &str) -> String {
+    pub fn workflow_definition(&self, account_id: &AccountId, name: &WorkflowDefinitionName) -> String {
         format!("{}:{account_id}:workflow-definition/{name}", self.prefix)
     }
 
     /// The ARN of a workflow run.
     #[must_use]
-    pub fn workflow_run(&self, account_id: &str, workflow_definition_name: &str, workflow_run_id: &str) -> String {
-        let definition = self.workflow_definition(account_id, workflow_definition_name);
-        format!("{definition}/workflow-run/{workflow_run_id}")
+    pub fn workflow_run(&self, account_id: &AccountId, name: &WorkflowDefinitionName, id: &WorkflowRunId) -> String {
+        let definition = self.workflow_definition(account_id, name);
+        format!("{definition}/workflow-run/{id}")
     }
 }
 
@@ -42,10 +44,12 @@ mod tests {
             [("us-east-1", "aws"), ("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
         {
             let arn = format!("arn:{partition}:nova-act:{region}:123456789012:workflow-definition/demo");
-            assert_eq!(Arns::new(region).workflow_definition("123456789012", "demo"), arn);
+            let account_id = AccountId::parse("123456789012").unwrap();
+            let name = WorkflowDefinitionName::new("demo").unwrap();
+            assert_eq!(Arns::new(region).workflow_definition(&account_id, &name), arn);
+            let id = WorkflowRunId::new("a9ff6150-839b-595c-ada9-279222f7f3a4").unwrap();
             let run = format!("{arn}/workflow-run/a9ff6150-839b-595c-ada9-279222f7f3a4");
-            let id = "a9ff6150-839b-595c-ada9-279222f7f3a4";
-            assert_eq!(Arns::new(region).workflow_run("123456789012", "demo", id), run);
+            assert_eq!(Arns::new(region).workflow_run(&account_id, &name, &id), run);
         }
     }
 }

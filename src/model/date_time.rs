@@ -18,17 +18,56 @@ impl DateTime {
         Self(Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at))
     }
 
+    /// The point in time.
+    #[must_use]
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+
     /// Parses exactly the form in which [`DateTime`] is displayed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let at = Self(text.parse().ok()?);
         (at.to_string() == text).then_some(at)
     }
+}
 
-    /// Whole seconds since the epoch, rounded down.
+/// A point in time as the table's numbers have it: whole seconds since the epoch. DynamoDB's time to live requires it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct EpochSeconds(i64);
+
+impl EpochSeconds {
+    /// The point in time, rounded down.
     #[must_use]
-    pub fn epoch_seconds(self) -> i64 {
-        self.0.as_millisecond().div_euclid(1_000)
+    pub fn new(at: Timestamp) -> Self {
+        Self(at.as_millisecond().div_euclid(1_000))
+    }
+
+    /// The point in time, rounded up.
+    #[must_use]
+    pub fn at_or_after(at: Timestamp) -> Self {
+        Self((at.as_millisecond() + 999).div_euclid(1_000))
+    }
+
+    /// The point in time, if it is one that can be represented.
+    #[must_use]
+    pub fn timestamp(self) -> Option<Timestamp> {
+        Timestamp::from_second(self.0).ok()
+    }
+}
+
+impl Add<SignedDuration> for EpochSeconds {
+    type Output = Self;
+
+    fn add(self, duration: SignedDuration) -> Self {
+        Self(self.0 + duration.as_secs())
+    }
+}
+
+impl fmt::Display for EpochSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -79,6 +118,16 @@ mod tests {
         for other in ["2026-11-24T01:02:03Z", "2026-11-24T01:02:03.4567Z", "2026-11-24T02:02:03.456+01:00", "", "x"] {
             assert_eq!(DateTime::parse(other), None, "{other}");
         }
-        assert_eq!(at.epoch_seconds(), 1_795_482_123);
+    }
+
+    #[test]
+    fn epoch_seconds_are_whole() {
+        let seconds = |text: &str| {
+            let at = text.parse().unwrap();
+            (EpochSeconds::new(at).0, EpochSeconds::at_or_after(at).0)
+        };
+        assert_eq!(seconds("2026-11-24T01:02:03.456Z"), (1_795_482_123, 1_795_482_124));
+        assert_eq!(seconds("2026-11-24T01:02:03.000Z"), (1_795_482_123, 1_795_482_123));
+        assert_eq!(seconds("1969-12-31T23:59:59.500Z"), (-1, 0));
     }
 }

@@ -64,6 +64,15 @@ pub trait Member<'a>: Sized {
     fn from_json(value: &'a RawValue) -> Result<Self, Violation>;
 }
 
+/// A type that can be parsed from the text of a path segment, of a query string parameter or of a sort key.
+pub trait FromText: Sized {
+    /// Parses the text and checks its constraints.
+    ///
+    /// # Errors
+    /// The first constraint that the text breaks.
+    fn from_text(text: &str) -> Result<Self, Violation>;
+}
+
 impl Member<'_> for i32 {
     fn from_json(value: &RawValue) -> Result<Self, Violation> {
         value.get().parse().map_err(|_| Violation::Type("a 32-bit integer"))
@@ -113,7 +122,7 @@ macro_rules! string_member {
     ) => {
         $(#[$attribute])*
         #[doc = concat!("\n\nLength `", stringify!($length), "`" $(, ", pattern `", $pattern, "`")?, ".")]
-        #[derive(Clone, PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq, ::serde::Deserialize, ::serde::Serialize)]
         pub struct $name(String);
 
         impl $name {
@@ -150,26 +159,35 @@ macro_rules! string_member {
             }
         }
 
-        impl From<$name> for String {
-            fn from(member: $name) -> Self {
-                member.0
+        impl $crate::model::FromText for $name {
+            fn from_text(text: &str) -> Result<Self, $crate::model::Violation> {
+                Self::new(text)
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(&self.0)
             }
         }
     };
 }
 
+mod account;
 mod arn;
 mod date_time;
 mod page;
 mod workflow_definition;
 mod workflow_run;
 
+pub use account::AccountId;
 pub use arn::Arns;
-pub use date_time::DateTime;
-pub use page::{MaxResults, NextToken, Page, SortOrder};
+pub use date_time::{DateTime, EpochSeconds};
+pub use page::{MaxResults, NextToken, Page, SortKey, SortOrder};
 pub use workflow_definition::{
-    Description, S3BucketName, S3KeyPrefix, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig,
+    DefinitionId, Description, S3BucketName, S3KeyPrefix, WorkflowDefinitionName, WorkflowDefinitionStatus,
+    WorkflowExportConfig,
 };
 pub use workflow_run::{
-    ClientToken, LogGroupName, ModelId, RunState, RunTimeout, SdkVersion, WorkflowRunId, WorkflowRunStatus,
+    ClientInfo, ClientToken, LogGroupName, ModelId, RunState, RunTimeout, SdkVersion, WorkflowRunId, WorkflowRunStatus,
 };

@@ -1,6 +1,21 @@
 //! The members of a workflow definition.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A definition's generation: a random UUID. Delete a definition and create one of the same name, and that has another
+/// generation, and so runs of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct DefinitionId(pub Uuid);
+
+impl fmt::Display for DefinitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 string_member!(
     /// The name of a workflow definition.
@@ -15,7 +30,7 @@ string_member!(
 );
 string_member!(
     /// The name of the S3 bucket of an export configuration.
-    #[derive(Debug, Deserialize, Serialize)]
+    #[derive(Debug)]
     S3BucketName, length 3..=63, pattern "[a-z0-9][a-z0-9.-]*[a-z0-9]" = |s| {
         let ends = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let bytes = s.as_bytes();
@@ -26,7 +41,7 @@ string_member!(
 );
 string_member!(
     /// The prefix of the keys of an export configuration.
-    #[derive(Debug, Deserialize, Serialize)]
+    #[derive(Debug)]
     S3KeyPrefix, length 1..=100, pattern "[a-zA-Z0-9!\\-_.*'()]+(?:/[a-zA-Z0-9!\\-_.*'()]+)*" = |s| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!-_.*'()".contains(&b);
         s.split('/').all(|segment| !segment.is_empty() && segment.bytes().all(allowed))

@@ -1,9 +1,10 @@
 //! The members of a workflow run.
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::DateTime;
+use super::{AccountId, DateTime};
 
 string_member!(
     /// The token that makes a request idempotent; case-sensitive. It has no `Debug`, so no log can repeat it.
@@ -37,6 +38,18 @@ string_member!(
         })
     }
 );
+
+/// The client that starts a run.
+#[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientInfo {
+    /// The client's compatibility version.
+    pub compatibility_version: i32,
+    /// The version of its SDK.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdk_version: Option<SdkVersion>,
+}
+
 enum_member!(
     /// The status of a workflow run.
     WorkflowRunStatus {
@@ -67,7 +80,7 @@ pub struct RunState {
 pub struct RunTimeout(pub Option<SignedDuration>);
 
 impl RunTimeout {
-    /// The state of a run, given its stored state and its start: the one place that derives a time-out.
+    /// The state of a run, given its stored state and its start: the one place that derives a timeout.
     ///
     /// `now` is a time before the stored state was read: a run that was still `RUNNING` then has not ended by `now`.
     #[must_use]
@@ -99,12 +112,12 @@ impl ClientToken {
 
     /// The id of the only workflow run that this token can create in this account.
     ///
-    /// It depends on the two alone, which makes the table's key the idempotency key.
+    /// It depends on nothing else, which makes the table's key the idempotency key.
     #[must_use]
-    pub fn workflow_run_id(&self, account_id: &str) -> WorkflowRunId {
+    pub fn workflow_run_id(&self, account_id: &AccountId) -> WorkflowRunId {
         /// Must never change: with another namespace, every client token could create a second run.
         const NAMESPACE: Uuid = Uuid::from_u128(0x1574_86d5_e862_4a61_b975_1e1d_9f01_0156);
-        let account = Uuid::new_v5(&NAMESPACE, account_id.as_bytes());
+        let account = Uuid::new_v5(&NAMESPACE, account_id.as_str().as_bytes());
         WorkflowRunId(Uuid::new_v5(&account, self.0.as_bytes()).to_string())
     }
 }
@@ -183,7 +196,9 @@ mod tests {
 
     #[test]
     fn a_run_id_is_a_function_of_account_and_token() {
-        let id = |account, token: &str| ClientToken::new(token).unwrap().workflow_run_id(account).0;
+        let id = |account: &str, token: &str| {
+            ClientToken::new(token).unwrap().workflow_run_id(&AccountId::parse(account).unwrap()).0
+        };
         let token = "00000000-0000-0000-0000-00000000000A";
         // A known answer: if it changes, every client token in use can create a second run.
         assert_eq!(id("123456789012", token), "a9ff6150-839b-595c-ada9-279222f7f3a4");

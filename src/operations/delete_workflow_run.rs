@@ -2,43 +2,54 @@
 
 use serde::Serialize;
 
-use super::{AuthorizedRequest, Outcome, RunInput, Success};
+use super::{Done, Operation};
 use crate::app::App;
 use crate::error::{ApiError, Resource};
-use crate::model::WorkflowRunStatus;
-use crate::store::{DeletedRun, run_key};
+use crate::model::{WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
+use crate::outcome::Effect;
+use crate::request::AuthorizedRequest;
+use crate::store::{Conditional, StoredRun, run_key};
+use crate::validation::Input;
+
+/// The operation's input.
+pub struct DeleteWorkflowRun {
+    workflow_definition_name: WorkflowDefinitionName,
+    workflow_run_id: WorkflowRunId,
+}
 
 /// The operation's output.
 #[derive(Serialize)]
-struct DeleteWorkflowRunResponse {
+pub struct Output {
     status: WorkflowRunStatus,
 }
 
-/// Handles a request.
-///
-/// # Errors
-/// [`ApiError::Validation`], and the errors of [`delete_workflow_run`].
-pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
-    let input = request.run_input()?;
-    let outcome = delete_workflow_run(app, request.account_id, &input).await?;
-    let output = DeleteWorkflowRunResponse { status: WorkflowRunStatus::Deleting };
-    Ok(Success::new(outcome, &output)?.about(input.workflow_run_id))
-}
+impl Operation for DeleteWorkflowRun {
+    type Output = Output;
 
-/// Replaces a run with its tombstone in one conditional put. While the tombstone lives, a repeated request succeeds
-/// too.
-///
-/// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of the
-/// calls.
-async fn delete_workflow_run(app: &App, account_id: &str, input: &RunInput) -> Result<Outcome, ApiError> {
-    let definition_id = app.definition_id(account_id, &input.workflow_definition_name).await?;
-    let key = run_key(account_id, &input.workflow_run_id);
-    match app.store.delete_run(&key, &definition_id, app.now()).await? {
-        DeletedRun::Now => Ok(Outcome::Deleted),
-        DeletedRun::Before => Ok(Outcome::Unchanged),
-        DeletedRun::Absent => {
-            Err(ApiError::ResourceNotFound(Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned())))
-        }
+    fn parse(input: &mut Input<'_>) -> Option<Self> {
+        let (name, id) = (input.workflow_definition_name(), input.workflow_run_id());
+        Some(Self { workflow_definition_name: name?, workflow_run_id: id? })
+    }
+
+    /// Replaces a run with its tombstone in one conditional put. While the tombstone lives, a repeated request succeeds
+    /// too.
+    ///
+    /// # Errors
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of
+    /// the calls.
+    async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
+        let Self { workflow_definition_name: name, workflow_run_id: id } = self;
+        let definition_id = app.definition_id(request.account_id, &name).await?;
+        let now = app.now();
+        let effect = match app.store.delete_run(&run_key(request.account_id, &id), definition_id, now).await? {
+            Conditional::Applied => Effect::Deleted,
+            Conditional::NotApplied(Some(StoredRun::Tombstone(tombstone)))
+                if tombstone.definition_id == definition_id && tombstone.is_current(now) =>
+            {
+                Effect::Unchanged
+            }
+            Conditional::NotApplied(_) => return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))),
+        };
+        Ok(Done::new(effect, Output { status: WorkflowRunStatus::Deleting }).about(id))
     }
 }

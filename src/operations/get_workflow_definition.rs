@@ -2,50 +2,59 @@
 
 use serde::Serialize;
 
-use super::{AuthorizedRequest, Outcome, Success};
+use super::{Done, Operation};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::model::{DateTime, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig};
-use crate::store::{WorkflowDefinition, definition_key};
+use crate::model::{DateTime, Description, WorkflowDefinitionName, WorkflowDefinitionStatus, WorkflowExportConfig};
+use crate::outcome::Effect;
+use crate::request::AuthorizedRequest;
+use crate::store::definition_key;
+use crate::validation::Input;
+
+/// The operation's input.
+pub struct GetWorkflowDefinition {
+    workflow_definition_name: WorkflowDefinitionName,
+}
 
 /// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GetWorkflowDefinitionResponse {
-    name: String,
+pub struct Output {
+    name: WorkflowDefinitionName,
     arn: String,
     created_at: DateTime,
     status: WorkflowDefinitionStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
+    description: Option<Description>,
     #[serde(skip_serializing_if = "Option::is_none")]
     export_config: Option<WorkflowExportConfig>,
 }
 
-/// Handles a request.
-///
-/// # Errors
-/// [`ApiError::Validation`], and the errors of [`get_workflow_definition`].
-pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
-    let name = request.definition_input()?;
-    let output = get_workflow_definition(app, request.account_id, &name).await?;
-    Success::new(Outcome::Read, &output)
-}
+impl Operation for GetWorkflowDefinition {
+    type Output = Output;
 
-/// Reads a definition, consistently. A definition that is being deleted exists until it is gone.
-///
-/// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the call.
-async fn get_workflow_definition(
-    app: &App,
-    account_id: &str,
-    name: &WorkflowDefinitionName,
-) -> Result<GetWorkflowDefinitionResponse, ApiError> {
-    let key = definition_key(account_id, name);
-    let now = app.now();
-    let found = app.store.get_definition(&key, now).await?;
-    let definition = app.check_and_cache_definition(found, name, key, now)?;
-    let WorkflowDefinition { name, created_at, status, description, export_config, .. } = definition;
-    let arn = app.arns.workflow_definition(account_id, &name);
-    Ok(GetWorkflowDefinitionResponse { name, arn, created_at, status, description, export_config })
+    fn parse(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self { workflow_definition_name: input.workflow_definition_name()? })
+    }
+
+    /// Reads a definition, consistently. A definition that is being deleted exists until it is gone.
+    ///
+    /// # Errors
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the call.
+    async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
+        let name = self.workflow_definition_name;
+        let key = definition_key(request.account_id, &name);
+        let now = app.now();
+        let found = app.store.get_definition(&key, now).await?;
+        let definition = app.definitions.learn(&key, &name, found, now)?;
+        let output = Output {
+            arn: app.arns.workflow_definition(request.account_id, &name),
+            name,
+            created_at: definition.created_at,
+            status: definition.status,
+            description: definition.requested.description,
+            export_config: definition.requested.export_config,
+        };
+        Ok(Done::new(Effect::Read, output))
+    }
 }

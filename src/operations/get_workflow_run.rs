@@ -2,64 +2,72 @@
 
 use serde::Serialize;
 
-use super::{AuthorizedRequest, Outcome, RunInput, Success};
+use super::{Done, Operation};
 use crate::app::App;
 use crate::error::{ApiError, Resource};
-use crate::model::{DateTime, WorkflowRunStatus};
-use crate::store::{WorkflowRun, definition_key, run_key};
+use crate::model::{DateTime, LogGroupName, ModelId, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
+use crate::outcome::Effect;
+use crate::request::AuthorizedRequest;
+use crate::store::{definition_key, run_key};
+use crate::validation::Input;
+
+/// The operation's input.
+pub struct GetWorkflowRun {
+    workflow_definition_name: WorkflowDefinitionName,
+    workflow_run_id: WorkflowRunId,
+}
 
 /// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GetWorkflowRunResponse {
+pub struct Output {
     workflow_run_arn: String,
-    workflow_run_id: String,
+    workflow_run_id: WorkflowRunId,
     status: WorkflowRunStatus,
     started_at: DateTime,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<DateTime>,
-    model_id: String,
+    model_id: ModelId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    log_group_name: Option<String>,
+    log_group_name: Option<LogGroupName>,
 }
 
-/// Handles a request.
-///
-/// # Errors
-/// [`ApiError::Validation`], and the errors of [`get_workflow_run`].
-pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
-    let input = request.run_input()?;
-    let output = get_workflow_run(app, request.account_id, &input).await?;
-    Ok(Success::new(Outcome::Read, &output)?.about(output.workflow_run_id))
-}
+impl Operation for GetWorkflowRun {
+    type Output = Output;
 
-/// Reads a run, and its definition unless that is cached, consistently and in one call.
-///
-/// # Errors
-/// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of the
-/// call.
-async fn get_workflow_run(app: &App, account_id: &str, input: &RunInput) -> Result<GetWorkflowRunResponse, ApiError> {
-    let name = &input.workflow_definition_name;
-    let (definition_key, run_key) = (definition_key(account_id, name), run_key(account_id, &input.workflow_run_id));
-    let now = app.now();
-    let run = if let Some(definition_id) = app.known_definitions.get(&definition_key, now) {
-        app.store.get_run(&run_key, &definition_id).await?
-    } else {
-        let found = app.store.find(&run_key, Some(&definition_key), None, now).await?;
-        let definition = app.check_and_cache_definition(found.definition, name, definition_key, now)?;
-        found.run.and_then(|run| run.of(&definition.definition_id))
-    };
-    let run = run
-        .ok_or_else(|| ApiError::ResourceNotFound(Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned())))?;
-    let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));
-    let WorkflowRun { workflow_run_id, started_at, model_id, log_group_name, .. } = *run;
-    Ok(GetWorkflowRunResponse {
-        workflow_run_arn: app.arns.workflow_run(account_id, name.as_str(), &workflow_run_id),
-        workflow_run_id,
-        status: state.status,
-        started_at,
-        ended_at: state.ended_at,
-        model_id,
-        log_group_name,
-    })
+    fn parse(input: &mut Input<'_>) -> Option<Self> {
+        let (name, id) = (input.workflow_definition_name(), input.workflow_run_id());
+        Some(Self { workflow_definition_name: name?, workflow_run_id: id? })
+    }
+
+    /// Reads a run, and its definition unless that is known, consistently and in one call.
+    ///
+    /// # Errors
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of
+    /// the call.
+    async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
+        let Self { workflow_definition_name: name, workflow_run_id: id } = self;
+        let account_id = request.account_id;
+        let (definition_key, run_key) = (definition_key(account_id, &name), run_key(account_id, &id));
+        let now = app.now();
+        let run = if let Some(definition_id) = app.definitions.get(&definition_key, now) {
+            app.store.get_run(&run_key, definition_id).await?
+        } else {
+            let found = app.store.find(&run_key, Some(&definition_key), None, now).await?;
+            let definition = app.definitions.learn(&definition_key, &name, found.definition, now)?;
+            found.run.and_then(|run| run.of(definition.definition_id))
+        };
+        let Some(run) = run else { return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))) };
+        let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));
+        let output = Output {
+            workflow_run_arn: app.arns.workflow_run(account_id, &name, &id),
+            workflow_run_id: id.clone(),
+            status: state.status,
+            started_at: run.started_at,
+            ended_at: state.ended_at,
+            model_id: run.requested.model_id,
+            log_group_name: run.requested.log_group_name,
+        };
+        Ok(Done::new(Effect::Read, output).about(id))
+    }
 }

@@ -1,64 +1,58 @@
-//! ListWorkflowDefinitions: lists the definitions of an account, page by page.
+//! ListWorkflowDefinitions: lists an account's definitions, page by page.
 
 use serde::Serialize;
 
-use super::{AuthorizedRequest, Outcome, Success};
+use super::{Done, Operation};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::model::{DateTime, Page, WorkflowDefinitionName, WorkflowDefinitionStatus};
-use crate::validation::Fields;
+use crate::model::{DateTime, NextToken, Page, WorkflowDefinitionName, WorkflowDefinitionStatus};
+use crate::outcome::Effect;
+use crate::request::AuthorizedRequest;
+use crate::validation::Input;
+
+/// The operation's input.
+pub struct ListWorkflowDefinitions {
+    page: Page<WorkflowDefinitionName>,
+}
 
 /// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ListWorkflowDefinitionsResponse {
+pub struct Output {
     workflow_definition_summaries: Vec<WorkflowDefinitionSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
+    next_token: Option<NextToken<WorkflowDefinitionName>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WorkflowDefinitionSummary {
     workflow_definition_arn: String,
-    workflow_definition_name: String,
+    workflow_definition_name: WorkflowDefinitionName,
     created_at: DateTime,
     status: WorkflowDefinitionStatus,
 }
 
-/// Handles a request.
-///
-/// # Errors
-/// [`ApiError::Validation`], and the errors of [`list_workflow_definitions`].
-pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
-    let mut fields = Fields::default();
-    let page = fields.page(request.request, |name| WorkflowDefinitionName::new(name).is_ok());
-    let page = fields.finish(page)?;
-    let output = list_workflow_definitions(app, request.account_id, &page).await?;
-    Success::new(Outcome::Read, &output)
-}
+impl Operation for ListWorkflowDefinitions {
+    type Output = Output;
 
-/// Reads a page of an account's definitions from the index, which is eventually consistent.
-///
-/// # Errors
-/// The errors of the call.
-async fn list_workflow_definitions(
-    app: &App,
-    account_id: &str,
-    page: &Page,
-) -> Result<ListWorkflowDefinitionsResponse, ApiError> {
-    let listing = app.store.list_definitions(account_id, page).await?;
-    let summaries = listing.entries.iter().map(|entry| {
-        let (created_at, name) = entry.created_at_and_id()?;
-        Ok(WorkflowDefinitionSummary {
-            workflow_definition_arn: app.arns.workflow_definition(account_id, name),
-            workflow_definition_name: name.to_owned(),
-            created_at,
+    fn parse(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self { page: input.page()? })
+    }
+
+    /// Reads a page of an account's definitions from the index, which is eventually consistent.
+    ///
+    /// # Errors
+    /// The errors of the call.
+    async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
+        let listing = app.store.list_definitions(request.account_id, &self.page).await?;
+        let summaries = listing.entries.into_iter().map(|entry| WorkflowDefinitionSummary {
+            workflow_definition_arn: app.arns.workflow_definition(request.account_id, &entry.sort_key.id),
+            workflow_definition_name: entry.sort_key.id,
+            created_at: entry.sort_key.at,
             status: entry.status,
-        })
-    });
-    Ok(ListWorkflowDefinitionsResponse {
-        workflow_definition_summaries: summaries.collect::<Result<_, ApiError>>()?,
-        next_token: listing.next_token.map(|token| token.encode()),
-    })
+        });
+        let workflow_definition_summaries = summaries.collect();
+        Ok(Done::new(Effect::Read, Output { workflow_definition_summaries, next_token: listing.next_token }))
+    }
 }

@@ -1,103 +1,75 @@
 //! UpdateWorkflowRun: ends a run, once.
 
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::RawValue;
+use serde::Serialize;
 
-use super::{AuthorizedRequest, Outcome, Success};
+use super::{Done, Operation};
 use crate::app::App;
 use crate::error::{ApiError, Resource};
-use crate::model::{RunState, Violation, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
-use crate::store::{UpdatedRun, run_key};
-use crate::validation::Fields;
+use crate::model::{DateTime, RunState, Violation, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
+use crate::outcome::Effect;
+use crate::request::AuthorizedRequest;
+use crate::store::{Conditional, run_key};
+use crate::validation::Input;
 
 /// The statuses that a client may set.
 const MAY_BE_SET: &[&str] = &["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"];
 
 /// The operation's input.
-struct UpdateWorkflowRunRequest {
+pub struct UpdateWorkflowRun {
     workflow_definition_name: WorkflowDefinitionName,
     workflow_run_id: WorkflowRunId,
     /// Any but `DELETING`.
     status: WorkflowRunStatus,
 }
 
-/// Handles a request.
-///
-/// # Errors
-/// [`ApiError::Validation`], and the errors of [`update_workflow_run`].
-pub(super) async fn handle(app: &App, request: AuthorizedRequest<'_>) -> Result<Success, ApiError> {
-    let input = UpdateWorkflowRunRequest::parse(&request)?;
-    let outcome = update_workflow_run(app, request.account_id, &input).await?;
-    Ok(Success::new(outcome, &json!({}))?.about(input.workflow_run_id))
-}
+/// The operation's output.
+#[derive(Serialize)]
+pub struct Output {}
 
-impl UpdateWorkflowRunRequest {
-    fn parse(request: &AuthorizedRequest<'_>) -> Result<Self, ApiError> {
-        #[derive(Deserialize)]
-        struct Body<'a> {
-            #[serde(borrow)]
-            status: Option<&'a RawValue>,
-        }
+impl Operation for UpdateWorkflowRun {
+    type Output = Output;
 
-        let mut fields = Fields::default();
-        let workflow_definition_name = request.workflow_definition_name(&mut fields);
-        let workflow_run_id = request.workflow_run_id(&mut fields);
-        let Some(body) = fields.body::<Body>(&request.request.body) else { return fields.finish(None) };
-        let status = fields.required("status", body.status).and_then(|status| match status {
-            WorkflowRunStatus::Deleting => fields.check("status", Err(Violation::InvalidStatus(MAY_BE_SET))),
-            status => Some(status),
+    fn parse(input: &mut Input<'_>) -> Option<Self> {
+        let (name, id) = (input.workflow_definition_name(), input.workflow_run_id());
+        let [status] = input.body(["status"]);
+        let status = input.required_where(status, |status| match status {
+            WorkflowRunStatus::Deleting => Err(Violation::InvalidStatus(MAY_BE_SET)),
+            status => Ok(status),
         });
-        let input = || {
-            Some(Self {
-                workflow_definition_name: workflow_definition_name?,
-                workflow_run_id: workflow_run_id?,
-                status: status?,
-            })
-        };
-        fields.finish(input())
+        Some(Self { workflow_definition_name: name?, workflow_run_id: id?, status: status? })
     }
-}
 
-/// Sets the status of a run that is `RUNNING`. A run that has ended keeps its status: setting the same status again
-/// succeeds, and setting another one conflicts.
-///
-/// # Errors
-/// * [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
-/// * [`ApiError::Conflict`]: the run has ended with another status.
-/// * The errors of the calls.
-async fn update_workflow_run(
-    app: &App,
-    account_id: &str,
-    input: &UpdateWorkflowRunRequest,
-) -> Result<Outcome, ApiError> {
-    let definition_id = app.definition_id(account_id, &input.workflow_definition_name).await?;
-    let key = run_key(account_id, &input.workflow_run_id);
-    let now = app.date_time();
-    let ended_at = (input.status != WorkflowRunStatus::Running).then_some(now);
-    let state = RunState { status: input.status, ended_at };
-    let latest_start = app.run_timeout.latest_start(now);
-    let mut found = match app.store.update_run(&key, &definition_id, state, latest_start).await? {
-        // The write tells that the run is RUNNING, and so does the request.
-        UpdatedRun::Updated if input.status == WorkflowRunStatus::Running => return Ok(Outcome::Unchanged),
-        UpdatedRun::Updated => return Ok(Outcome::Updated),
-        UpdatedRun::NotRunning(found) => found,
-    };
-
-    let resource = || Resource::WorkflowRun(input.workflow_run_id.as_str().to_owned());
-    loop {
-        let run = found.and_then(|run| run.of(&definition_id)).ok_or_else(|| ApiError::ResourceNotFound(resource()))?;
-        let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
-        if derived.status != input.status {
-            return Err(ApiError::Conflict(resource(), "The workflow run has already ended with another status."));
+    /// Sets the status of a run that is `RUNNING`. A run that has ended keeps its status: setting the same status again
+    /// succeeds, and setting another one conflicts.
+    ///
+    /// # Errors
+    /// * [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
+    /// * [`ApiError::Conflict`]: the run has ended with another status.
+    /// * The errors of the calls.
+    async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
+        let Self { workflow_definition_name: name, workflow_run_id: id, status } = self;
+        let definition_id = app.definition_id(request.account_id, &name).await?;
+        let key = run_key(request.account_id, &id);
+        let now = DateTime::new(app.now());
+        let ended_at = (status != WorkflowRunStatus::Running).then_some(now);
+        let latest_start = app.run_timeout.latest_start(now);
+        let mut update = app.store.update_run(&key, definition_id, RunState { status, ended_at }, latest_start).await?;
+        let mut effect = if ended_at.is_some() { Effect::Updated } else { Effect::Unchanged };
+        while let Conditional::NotApplied(found) = update {
+            let run = found.and_then(|run| run.of(definition_id));
+            let Some(run) = run else { return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))) };
+            let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
+            if derived.status != status {
+                let message = "The workflow run has already ended with another status.";
+                return Err(ApiError::Conflict(Resource::WorkflowRun(id), message));
+            }
+            effect = Effect::Unchanged;
+            if run.status == derived.status {
+                break;
+            }
+            // The run has timed out, which the table does not say yet. An end that was sent in time may still be faster.
+            update = app.store.update_run(&key, definition_id, derived, None).await?;
         }
-        if run.status == derived.status {
-            return Ok(Outcome::Unchanged);
-        }
-        // The run has timed out, which the table does not say yet. An end that was sent in time may still be faster.
-        found = match app.store.update_run(&key, &definition_id, derived, None).await? {
-            UpdatedRun::Updated => return Ok(Outcome::Unchanged),
-            UpdatedRun::NotRunning(found) => found,
-        };
+        Ok(Done::new(effect, Output {}).about(id))
     }
 }

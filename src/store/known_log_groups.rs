@@ -2,48 +2,60 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_dynamo::from_item;
 
-use super::{PUT_ITEM, Store, failure, item};
+use super::{Attributes, Item, Key, PUT_ITEM, Store, attributes, failure};
 use crate::error::ApiError;
-use crate::model::LogGroupName;
+use crate::model::{EpochSeconds, LogGroupName};
 
 /// A log group that existed when the item was written.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnownLogGroup {
-    /// When the item expires, in epoch seconds.
-    expires_at: i64,
+    /// When the item expires.
+    expires_at: EpochSeconds,
+}
+
+impl Item for KnownLogGroup {
+    fn from_attributes(attributes: Attributes) -> Result<Self, serde_dynamo::Error> {
+        from_item(attributes)
+    }
 }
 
 impl KnownLogGroup {
-    /// When the item expires, if it exists and has not expired yet.
-    pub fn until(item: Option<Self>, now: Timestamp) -> Option<Timestamp> {
-        Timestamp::from_second(item?.expires_at).ok().filter(|until| now < *until)
+    /// Until when the log group is known to exist, unless the item has expired.
+    #[must_use]
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.expires_at.timestamp().filter(|until| now < *until)
     }
 }
 
 /// The key of a log group's item. Log groups belong to the function's account, whoever calls.
 #[must_use]
-pub fn log_group_key(name: &LogGroupName) -> String {
-    format!("log-group/{}", name.as_str())
+pub fn log_group_key(name: &LogGroupName) -> Key<KnownLogGroup> {
+    Key::new(format!("log-group/{name}"))
 }
 
 impl Store {
     /// Until when the log group is known to exist, if it is.
     ///
     /// # Errors
-    /// The errors of the call.
-    pub async fn log_group_known_until(&self, key: &str, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
-        Ok(KnownLogGroup::until(self.get(key).await?, now))
+    /// The errors of the call; an item that cannot be read.
+    pub async fn log_group_known_until(
+        &self,
+        key: &Key<KnownLogGroup>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, ApiError> {
+        Ok(self.get(key).await?.and_then(|log_group| log_group.until(now)))
     }
 
     /// Records, for every process, that a log group exists.
     ///
     /// # Errors
     /// The errors of the call.
-    pub async fn put_log_group(&self, key: &str, expires_at: Timestamp) -> Result<(), ApiError> {
-        let known = KnownLogGroup { expires_at: expires_at.as_second() };
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item(key, &known)?));
+    pub async fn put_log_group(&self, key: &Key<KnownLogGroup>, expires_at: EpochSeconds) -> Result<(), ApiError> {
+        let item = attributes(key, &KnownLogGroup { expires_at })?;
+        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
         put.send().await.map(drop).map_err(|error| failure(PUT_ITEM, error))
     }
 }

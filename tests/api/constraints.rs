@@ -3,19 +3,18 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use local::gateway::LOCAL_ACCOUNT;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
-use proptest::test_runner::{Config, TestRunner};
 use regex::Regex;
 use serde_json::{Value, json};
-use workflow_runs::error::ApiError;
-use workflow_runs::model::{ClientToken, LogGroupName, SdkVersion};
-use workflow_runs::operations::create_workflow_run::CreateWorkflowRunRequest;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::support::TestApp;
-use crate::support::events::DEFINITIONS;
+use crate::support::events::{self, DEFINITIONS};
+use crate::support::{ApiResponse, TestApp, random, run_id};
 
 /// A string member as the service model documents it.
 struct Documented {
@@ -79,25 +78,56 @@ fn object(members: Vec<(&str, Option<Value>)>) -> Value {
     members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-proptest! {
-    #[test]
-    fn exactly_the_fields_that_break_their_documented_constraint_fail(
-        name in near("[a-zA-Z0-9_-]{1,45}", 45),
-        token in member(near("[a-zA-Z0-9](-{0,3}[a-zA-Z0-9]){30,130}", 260)),
-        log_group in member(near("[a-zA-Z0-9_/.-]{1,520}", 520)),
-        model in member(near(r"[\s\S]{1,104}", 104)),
-        sdk in member(near(r"[\s\S]{1,260}", 260)),
-        version in prop_oneof![
+/// The event of a create with this body for the definition of this name, as a gateway hands it over.
+fn create(name: &str, body: &str) -> Value {
+    let mut event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), body);
+    event["pathParameters"]["workflowDefinitionName"] = name.into();
+    event
+}
+
+/// A server, and a way to invoke its function with an event.
+struct Api {
+    runtime: Runtime,
+    app: TestApp,
+}
+
+impl Api {
+    fn start() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let app = runtime.block_on(TestApp::start());
+        Self { runtime, app }
+    }
+
+    fn invoke(&self, event: &Value) -> ApiResponse {
+        ApiResponse::of_proxy_response(&self.runtime.block_on(self.app.invoke(event)))
+    }
+}
+
+#[test]
+fn exactly_the_fields_of_a_run_that_break_their_documented_constraint_fail() {
+    let request = (
+        near("[a-zA-Z0-9_-]{1,45}", 45),
+        member(near("[a-zA-Z0-9](-{0,3}[a-zA-Z0-9]){30,130}", 260)),
+        member(near("[a-zA-Z0-9_/.-]{1,520}", 520)),
+        member(near(r"[\s\S]{1,104}", 104)),
+        member(near(r"[\s\S]{1,260}", 260)),
+        prop_oneof![
             6 => any::<i32>().prop_map(|version| Some(json!(version))),
             1 => any::<i64>().prop_map(|version| Some(json!(version))),
             1 => any::<f64>().prop_map(|version| Some(json!(version))),
             1 => Just(Some(json!("1"))),
             1 => Just(None),
         ],
-        info_is_there in prop::bool::weighted(0.9),
-    ) {
+        prop::bool::weighted(0.9),
+    );
+    let api = Api::start();
+    random::run("CONSTRAINTS_SEED", 500, &request, |(name, token, log_group, model, sdk, version, info_is_there)| {
         let mut expected = Vec::new();
-        let mut expect = |fails: bool, name: &str| if fails { expected.push(name.to_owned()) };
+        let mut expect = |fails: bool, name: &'static str| {
+            if fails {
+                expected.push(name);
+            }
+        };
         expect(!NAME.allows(&name), "workflowDefinitionName");
         expect(!info_is_there, "clientInfo");
         if info_is_there {
@@ -116,45 +146,64 @@ proptest! {
             ("logGroupName", log_group),
             ("modelId", model),
         ]);
-        let failed = match CreateWorkflowRunRequest::parse(&name, body.to_string().as_bytes()) {
-            Ok(_) => vec![],
-            Err(ApiError::Validation { field_list, .. }) => field_list.into_iter().map(|field| field.name).collect(),
-            Err(other) => panic!("{other:?}"),
-        };
-        prop_assert_eq!(failed, expected);
-    }
+        let response = api.invoke(&create(&name, &body.to_string()));
+        if expected.is_empty() {
+            // Nothing is wrong but that there is no such definition.
+            prop_assert_eq!(response.status, 404, "{:?}", response);
+        } else {
+            prop_assert_eq!((response.status, response.failed_fields()), (400, expected));
+        }
+        Ok(())
+    });
+}
 
-    #[test]
-    fn a_request_drawn_from_the_documented_patterns_is_taken(
-        name in string_regex("[a-zA-Z0-9_-]{1,40}").unwrap(),
-        token in string_regex("[a-zA-Z0-9](-{0,1}[a-zA-Z0-9]){32,127}").unwrap(),
-        log_group in string_regex("/[a-zA-Z0-9_/.-]{0,511}").unwrap(),
-        model in string_regex(r"[\s\S]{1,100}").unwrap(),
-        sdk in string_regex(r"[\s\S]{1,256}").unwrap(),
-        version in any::<i32>(),
-    ) {
+#[test]
+fn a_request_drawn_from_the_documented_patterns_is_taken_as_it_is() {
+    let request = (
+        string_regex("[a-zA-Z0-9_-]{1,40}").unwrap(),
+        string_regex("[a-zA-Z0-9](-{0,1}[a-zA-Z0-9]){32,127}").unwrap(),
+        string_regex("/[a-zA-Z0-9_/.-]{0,511}").unwrap(),
+        string_regex(r"[\s\S]{1,100}").unwrap(),
+        string_regex(r"[\s\S]{1,256}").unwrap(),
+        any::<i32>(),
+    );
+    let api = Api::start();
+    random::run("CONSTRAINTS_SEED", 100, &request, |(name, token, log_group, model, sdk, version)| {
+        let defined = api.runtime.block_on(api.app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, json!({"name": name})));
+        prop_assert!(matches!(defined.status, 201 | 409), "{:?}", defined);
         let body = json!({
             "clientInfo": {"compatibilityVersion": version, "sdkVersion": sdk},
             "clientToken": token, "logGroupName": log_group, "modelId": model,
         });
-        let Ok(request) = CreateWorkflowRunRequest::parse(&name, body.to_string().as_bytes()) else {
-            return Err(TestCaseError::fail("refused"));
-        };
-        prop_assert_eq!(request.workflow_definition_name.as_str(), name);
-        prop_assert_eq!(request.client_token.as_ref().map(ClientToken::as_str), Some(&*token));
-        prop_assert_eq!(request.log_group_name.as_ref().map(LogGroupName::as_str), Some(&*log_group));
-        prop_assert_eq!(request.model_id.as_str(), model);
-        prop_assert_eq!(request.sdk_version.as_ref().map(SdkVersion::as_str), Some(&*sdk));
-        prop_assert_eq!(request.compatibility_version, version);
-    }
-
-    #[test]
-    fn no_body_makes_the_parser_panic(name in any::<String>(), body in any::<Vec<u8>>()) {
-        let _ = CreateWorkflowRunRequest::parse(&name, &body);
-    }
+        let response = api.invoke(&create(&name, &body.to_string()));
+        prop_assert_eq!(response.status, 201, "{:?}", response);
+        let id = run_id(LOCAL_ACCOUNT, &token);
+        prop_assert_eq!(&response.body["workflowRunId"], &json!(id));
+        let item = api.runtime.block_on(api.app.items(&format!("run/{LOCAL_ACCOUNT}/{id}"))).remove(0);
+        let text = |attribute: &str| item[attribute].as_s().unwrap().clone();
+        prop_assert_eq!(text("workflowDefinitionName"), name);
+        prop_assert_eq!(text("clientToken"), token);
+        prop_assert_eq!(text("logGroupName"), log_group);
+        prop_assert_eq!(text("modelId"), model);
+        let info = item["clientInfo"].as_m().unwrap();
+        prop_assert_eq!(info["sdkVersion"].as_s().unwrap(), &sdk);
+        prop_assert_eq!(info["compatibilityVersion"].as_n().unwrap(), &version.to_string());
+        Ok(())
+    });
 }
 
-/// Over HTTP events, and with fewer cases: the definition's request type is private.
+#[test]
+fn no_body_makes_the_function_panic() {
+    let api = Api::start();
+    let request = (any::<String>(), any::<Vec<u8>>());
+    random::run("CONSTRAINTS_SEED", 500, &request, |(name, body)| {
+        let mut event = create(&name, "");
+        (event["body"], event["isBase64Encoded"]) = (BASE64_STANDARD.encode(body).into(), true.into());
+        prop_assert_eq!(api.invoke(&event).status, 400);
+        Ok(())
+    });
+}
+
 #[test]
 fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fail() {
     // Mostly right, so that some requests are right altogether.
@@ -173,11 +222,9 @@ fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fai
         )),
         prop::bool::weighted(0.9),
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let app = runtime.block_on(TestApp::start());
+    let api = Api::start();
     let taken = Cell::new(0);
-    let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
-    let ended = runner.run(&request, |(name, description, bucket, key_prefix, token, has_export)| {
+    random::run("CONSTRAINTS_SEED", 300, &request, |(name, description, bucket, key_prefix, token, has_export)| {
         let mut expected = Vec::new();
         let mut expect = |fails: bool, name: &'static str| {
             if fails {
@@ -197,7 +244,7 @@ fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fai
             ("exportConfig", has_export.then_some(export)),
             ("clientToken", token),
         ]);
-        let response = runtime.block_on(app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body));
+        let response = api.runtime.block_on(api.app.call(LOCAL_ACCOUNT, "PUT", DEFINITIONS, body));
         if expected.is_empty() {
             taken.set(taken.get() + 1);
             prop_assert_eq!(response.status, 201, "{:?}", response);
@@ -206,6 +253,5 @@ fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fai
         }
         Ok(())
     });
-    ended.unwrap_or_else(|error| panic!("{error}"));
     assert!(taken.get() > 30, "{} requests were right", taken.get());
 }

@@ -1,6 +1,5 @@
 //! A definition that was deleted, the name that it leaves, and the runs that may still be left of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -229,7 +228,7 @@ async fn a_sweep_leaves_alone_what_the_token_of_its_run_has_started_since() {
     let event = rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
     let time = Duration::from_millis(1_300);
     app.calls();
-    gateway::invoke(Arc::clone(&app.app), event.as_bytes(), time).await.unwrap();
+    gateway::invoke(&app.function, event.as_bytes(), time).await.unwrap();
     assert!(app.calls().contains(&"PutItem".to_owned()));
     assert!(!app.definition_item(LOCAL_ACCOUNT, "demo").await.contains_key("goneAt"));
     assert_eq!(app.run_item(id).await, item);

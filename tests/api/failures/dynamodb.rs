@@ -1,6 +1,5 @@
 //! DynamoDB fails: each operation, at each of its calls.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -175,7 +174,7 @@ async fn a_hung_connection_gets_a_response_before_lambda_ends_the_invocation() {
         app.fail(operation, 100, Fault::Hang);
         let (method, path, body, _) = case.request(&id);
         let event = events::rest(LOCAL_ACCOUNT, method, &path, &body.to_string()).to_string();
-        let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
+        let invocation = gateway::invoke(&app.function, event.as_bytes(), Duration::from_secs(1));
         let response = invocation.await.unwrap();
         assert_internal(&ApiResponse::of_proxy_response(&response));
         // An attempt may take longer than the invocation has. (A listing of runs makes four queries at once.)

@@ -4,7 +4,6 @@ use std::panic::panic_any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lambda_runtime::Context;
 use local::gateway::LOCAL_ACCOUNT;
 use uuid::Uuid;
 use workflow_runs::Sources;
@@ -16,9 +15,7 @@ use crate::support::{TOKEN, TestApp, body, events, invoke};
 async fn a_deadline_in_the_past_is_ignored() {
     let app = TestApp::start().await;
     let event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), &body(TOKEN, "/a").to_string()).to_string();
-    let mut context = Context::default();
-    context.deadline = 600_000;
-    assert_eq!(invoke(&app.app, &event, context).await.status, 201);
+    assert_eq!(invoke(&app.function, &event, 600_000).await.status, 201);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! CloudWatch Logs fails: a create that needs a log group.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -40,7 +39,7 @@ async fn throttling_by_cloudwatch_logs_is_passed_on_when_it_lasts() {
 async fn too_many_log_groups_is_passed_on_immediately() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Error(400, "LimitExceededException"));
-    assert_throttled(&app.put(request()).await, "60", json!({"serviceCode": "logs"}));
+    assert_throttled(&app.put(request()).await, "60", json!({"serviceCode": "logs", "quotaCode": "L-C7B9AAAB"}));
     app.assert_nothing_left_behind().await;
     assert_retry_succeeds(&app).await;
 }
@@ -142,7 +141,7 @@ async fn a_hung_connection_gets_a_response_before_lambda_ends_the_invocation() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Hang);
     let event = events::rest(LOCAL_ACCOUNT, "PUT", &events::runs("demo"), &request()).to_string();
-    let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
+    let invocation = gateway::invoke(&app.function, event.as_bytes(), Duration::from_secs(1));
     assert_internal(&ApiResponse::of_proxy_response(&invocation.await.unwrap()));
     // An attempt may take longer than the invocation has.
     assert!(app.calls().iter().filter(|call| *call == "CreateLogGroup").count() <= 1);

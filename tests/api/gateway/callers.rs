@@ -2,6 +2,7 @@
 
 use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
+use workflow_runs::model::AccountId;
 use workflow_runs::{Config, Sources};
 
 use crate::support::events::{self, runs};
@@ -68,7 +69,7 @@ async fn an_unsigned_request_is_rejected_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_request_that_nobody_has_signed_belongs_to_the_configured_account_if_there_is_one() {
-    let configure = |config| Config { unsigned_account_id: Some(OTHER_ACCOUNT.to_owned()), ..config };
+    let configure = |config| Config { unsigned_account_id: AccountId::parse(OTHER_ACCOUNT), ..config };
     let app = TestApp::start_with(Sources::default(), configure).await;
     let events = unsigned();
     for event in &events {

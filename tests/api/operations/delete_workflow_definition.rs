@@ -1,6 +1,5 @@
 //! DeleteWorkflowDefinition. (What becomes of its name and its runs is in `generations`.)
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_novaact::operation::delete_workflow_definition::DeleteWorkflowDefinitionError;
@@ -170,7 +169,7 @@ async fn a_sweep_ends_before_the_invocation_does_and_the_same_request_continues(
     let ids = app.start_runs("demo", 8).await;
     let event = rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
     // All of this invocation's time is what a sweep leaves for the response.
-    let invocation = gateway::invoke(Arc::clone(&app.app), event.as_bytes(), Duration::from_secs(1));
+    let invocation = gateway::invoke(&app.function, event.as_bytes(), Duration::from_secs(1));
     assert_eq!(invocation.await.unwrap()["statusCode"], 202);
     assert!(!app.definition_item(LOCAL_ACCOUNT, "demo").await.contains_key("goneAt"));
     delete(&app).await.assert_success(202, &json!({"status": "DELETING"}));

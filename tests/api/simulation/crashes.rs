@@ -7,7 +7,6 @@ use std::time::Duration;
 use local::gateway::TIMEOUT;
 use serde_json::Value;
 use tokio::time::sleep;
-use workflow_runs::model::ClientToken;
 
 use super::schedule::put_runs;
 use crate::simulator::network::{Fate, Network};
@@ -40,7 +39,7 @@ struct Scenario {
 }
 
 fn run_id() -> String {
-    ClientToken::new(TOKEN).unwrap().workflow_run_id(ACCOUNT).as_str().to_owned()
+    crate::support::run_id(ACCOUNT, TOKEN)
 }
 
 fn run_key() -> String {

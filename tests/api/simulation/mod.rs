@@ -67,11 +67,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::simulator::coverage::everything;
-use crate::simulator::virtual_time;
+use crate::support::random::variable;
 
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
-}
+use crate::simulator::virtual_time;
 
 #[test]
 fn whatever_fails_runs_and_definitions_live_one_life() {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use workflow_runs::model::ClientToken;
 
 use super::history::Record;
 use super::linearizability::{Event, Model, Sometime};
@@ -248,7 +247,7 @@ pub fn since_zero(timestamp: &str) -> Duration {
 /// The id of the run that a create asks for, if it has a client token.
 pub fn run_id(account_id: &str, create: &Request) -> Option<String> {
     let Request::CreateRun { token: Some(token), .. } = create else { return None };
-    Some(ClientToken::new(token).unwrap().workflow_run_id(account_id).as_str().to_owned())
+    Some(crate::support::run_id(account_id, token))
 }
 
 /// What the history of an account and the table's writes say about one of the account's runs.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::run_id;
 use dynoxide::Database;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use workflow_runs::model::ClientToken;
 
 use super::client::World;
 use super::guarantees;
@@ -126,9 +126,9 @@ fn pause(rng: &mut fastrand::Rng, settings: [Settings; 2]) -> Duration {
 
 /// A client that comes back ends a run of which it may not know that it has timed out, been deleted or ended.
 async fn end_what_was_left(world: &World, rng: &mut fastrand::Rng, account_id: &str, token: String) {
-    let id = ClientToken::new(token).unwrap().workflow_run_id(account_id);
+    let id = run_id(account_id, token);
     let status = rng.choice(["SUCCEEDED", "FAILED", "TIMED_OUT"]).unwrap();
-    let end = Request::UpdateRun { name: "demo", id: id.as_str().to_owned(), status };
+    let end = Request::UpdateRun { name: "demo", id, status };
     world.ask(account_id, &end).await;
 }
 
@@ -173,7 +173,7 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
     let token = |rng: &mut fastrand::Rng| run_token(rng.u64(..RUN_TOKENS));
     let id = |rng: &mut fastrand::Rng| {
         let owner = if rng.u8(..10) == 0 { rng.choice(accounts).unwrap() } else { account_id };
-        ClientToken::new(token(rng)).unwrap().workflow_run_id(owner).as_str().to_owned()
+        run_id(owner, token(rng))
     };
     match rng.u8(..20) {
         0..6 => {
@@ -210,13 +210,13 @@ pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
     let definition = services.item(&format!("definition/{account_id}/demo")).unwrap();
     for run in 0..runs {
         let token = format!("token-of-an-early-client-{run:016}");
-        let id = ClientToken::new(&token).unwrap().workflow_run_id(account_id);
-        let shard = u32::from_str_radix(&id.as_str()[35..], 16).unwrap() % 4;
+        let id = run_id(account_id, &token);
+        let shard = u32::from_str_radix(&id[35..], 16).unwrap() % 4;
         let started_at = format!("2026-11-22T00:00:00.{run:03}Z");
         services.put(&json!({
-            "pk": {"S": format!("run/{account_id}/{}", id.as_str())},
+            "pk": {"S": format!("run/{account_id}/{}", id)},
             "accountId": {"S": account_id},
-            "workflowRunId": {"S": id.as_str()},
+            "workflowRunId": {"S": id},
             "workflowDefinitionName": {"S": "demo"},
             "definitionId": definition["definitionId"],
             "status": {"S": "SUCCEEDED"},
@@ -227,7 +227,7 @@ pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
             "endedAt": {"S": "2026-11-22T00:00:01.000Z"},
             "requestId": {"S": "earlier"},
             "listKey": {"S": format!("runs/{}/{shard}", definition["definitionId"]["S"].as_str().unwrap())},
-            "sortKey": {"S": format!("{started_at}/{}", id.as_str())},
+            "sortKey": {"S": format!("{started_at}/{}", id)},
         }));
     }
 }
@@ -240,7 +240,7 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
             if rng.bool() {
                 continue;
             }
-            let id = ClientToken::new(run_token(token)).unwrap().workflow_run_id(account_id).as_str().to_owned();
+            let id = run_id(account_id, run_token(token));
             let request = Request::GetRun { name, id };
             let response = world.insist(account_id, &request, 1).await;
             assert!(response.is_some(), "nothing fails, and {request:?} has no response");

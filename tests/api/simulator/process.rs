@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lambda_runtime::Context;
 use local::embedded;
 use serde_json::Value;
 use uuid::Uuid;
 use workflow_runs::model::RunTimeout;
-use workflow_runs::{App, Sources};
+use workflow_runs::{Function, Sources};
 
 use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
@@ -19,7 +18,7 @@ use crate::support::{ApiResponse, events, invoke, own_region};
 
 /// One process of the function.
 pub struct Process {
-    app: Arc<App>,
+    function: Function,
     pub settings: Settings,
     services: Arc<Services>,
     death: Arc<Death>,
@@ -83,8 +82,8 @@ impl Process {
             now: Arc::new(move || clock.now() + ahead),
             uuid: Arc::new(|| Uuid::from_u128(fastrand::u128(..))),
         };
-        let app = Arc::new(App::new(config, sources, |_| ()));
-        Self { app, settings, services: Arc::clone(services), death, started: services.elapsed() }
+        let function = Function::new(config, sources, Arc::new(|_: &[u8]| ()));
+        Self { function, settings, services: Arc::clone(services), death, started: services.elapsed() }
     }
 
     /// Creates a run with this body.
@@ -115,11 +114,10 @@ impl Process {
     ) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
         let mut event = events::rest(account_id, method, uri, body);
         event["requestContext"]["requestId"] = format!("{:032x}", fastrand::u128(..)).into();
-        let mut context = Context::default();
         // Lambda's clock on this machine is the process's.
         let left = SignedDuration::try_from(self.settings.timeout).unwrap();
         let deadline = self.services.now() + self.settings.ahead + left;
-        context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
+        let deadline = u64::try_from(deadline.as_millisecond()).unwrap();
         let event = event.to_string();
 
         let journal = Arc::new(Mutex::new(Journal {
@@ -131,7 +129,7 @@ impl Process {
         let response = tokio::select! {
             biased;
             () = self.death.happens() => None,
-            response = JOURNAL.scope(Arc::clone(&journal), invoke(&self.app, &event, context)) => Some(response),
+            response = JOURNAL.scope(Arc::clone(&journal), invoke(&self.function, &event, deadline)) => Some(response),
         };
         (response, journal)
     }

@@ -8,6 +8,7 @@ use dynoxide::Database;
 use jiff::{SignedDuration, Timestamp};
 use local::embedded;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::services::Services;
 
@@ -27,7 +28,7 @@ pub fn put_definition(services: &Services, account_id: &str, name: &str, status:
         "pk": {"S": format!("definition/{account_id}/{name}")},
         "accountId": {"S": account_id},
         "name": {"S": name},
-        "definitionId": {"S": format!("{account_id}-{name}")},
+        "definitionId": {"S": Uuid::new_v5(&Uuid::nil(), format!("{account_id}/{name}").as_bytes())},
         "status": {"S": status},
         "clientToken": {"S": "token-of-whoever-has-created-the-definition"},
         "createdAt": {"S": "2026-11-22T00:00:00.000Z"},

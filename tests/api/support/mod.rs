@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod events;
+pub mod random;
 pub mod request;
 mod response;
 mod spy;
@@ -22,10 +23,10 @@ use axum::middleware::from_fn_with_state;
 use futures_util::{StreamExt as _, stream};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use lambda_runtime::{Context, LambdaEvent, Service as _};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use workflow_runs::{App, Config, Sources, lambda};
+use workflow_runs::model::{AccountId, ClientToken};
+use workflow_runs::{Config, Function, Sources};
 
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
@@ -46,7 +47,7 @@ pub struct TestApp {
     /// Where the server is.
     pub url: String,
     /// The function.
-    pub app: Arc<App>,
+    pub function: Arc<Function>,
     /// The services, unobserved.
     pub services: Config,
     /// The services, as the function sees them.
@@ -76,9 +77,9 @@ impl TestApp {
         let mut spied = configure(embedded::config(&serve(router).await));
         spied.aws = spied.aws.into_builder().region(own_region()).build();
 
-        let app = Arc::new(App::new(spied.clone(), sources.clone(), |_| ()));
-        let url = serve(gateway::router(Arc::clone(&app), LOCAL_ACCOUNT)).await;
-        let app = Self { url, app, services, spied, sources, spy };
+        let function = Arc::new(Function::new(spied.clone(), sources.clone(), Arc::new(|_: &[u8]| ())));
+        let url = serve(gateway::router(Arc::clone(&function), LOCAL_ACCOUNT)).await;
+        let app = Self { url, function, services, spied, sources, spy };
         for account_id in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
             app.define(account_id, "demo").await;
         }
@@ -95,9 +96,9 @@ impl TestApp {
     pub async fn reconfigured(&self, account_id: &'static str, configure: impl FnOnce(Config) -> Config) -> Self {
         let (services, spied) = (self.services.clone(), configure(self.spied.clone()));
         let (sources, spy) = (self.sources.clone(), self.spy.clone());
-        let app = Arc::new(App::new(spied.clone(), sources.clone(), |_| ()));
-        let url = serve(gateway::router(Arc::clone(&app), account_id)).await;
-        Self { url, app, services, spied, sources, spy }
+        let function = Arc::new(Function::new(spied.clone(), sources.clone(), Arc::new(|_: &[u8]| ())));
+        let url = serve(gateway::router(Arc::clone(&function), account_id)).await;
+        Self { url, function, services, spied, sources, spy }
     }
 
     /// The real client's smallest request. The client adds a random client token.
@@ -166,7 +167,7 @@ impl TestApp {
 
     /// Invokes the function with an event, and returns the proxy response.
     pub async fn invoke(&self, event: &Value) -> Value {
-        gateway::invoke(Arc::clone(&self.app), event.to_string().as_bytes(), gateway::TIMEOUT).await.unwrap()
+        gateway::invoke(&self.function, event.to_string().as_bytes(), gateway::TIMEOUT).await.unwrap()
     }
 
     /// Breaks calls to come.
@@ -185,11 +186,9 @@ impl TestApp {
     }
 }
 
-/// Invokes the function with an event in a context, as Lambda does.
-pub async fn invoke(app: &Arc<App>, event: &str, context: Context) -> ApiResponse {
-    let event = LambdaEvent::new(serde_json::from_str(event).unwrap(), context);
-    let Ok(response) = lambda::service(Arc::clone(app)).call(event).await;
-    ApiResponse::of_proxy_response(&serde_json::to_value(response).unwrap())
+/// Invokes the function with an event and a deadline in epoch milliseconds.
+pub async fn invoke(function: &Function, event: &str, deadline: u64) -> ApiResponse {
+    ApiResponse::of_proxy_response(&gateway::invoke_until(function, event.as_bytes(), deadline).await.unwrap())
 }
 
 /// The real client of a server at this URL, which sends each request once.
@@ -211,6 +210,12 @@ pub fn create(client: &aws_sdk_novaact::Client, definition: &str) -> CreateWorkf
         .workflow_definition_name(definition)
         .model_id("nova-act-latest")
         .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
+}
+
+/// The id of the run that this token starts in this account.
+pub fn run_id(account_id: &str, token: impl Into<String>) -> String {
+    let account_id = AccountId::of_signer(account_id.to_owned());
+    ClientToken::new(token).unwrap().workflow_run_id(&account_id).as_str().to_owned()
 }
 
 /// A body that is right, with a client token and a log group.

@@ -1,0 +1,124 @@
+//! Reads members of JSON objects and nothing else: a member that nobody asks for is not parsed, whatever it holds.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Error;
+use serde_json::value::RawValue;
+
+/// The values of these members of an object. A member that is absent or `null` has none.
+///
+/// # Errors
+/// The text is not JSON, not an object, or has one of these members twice.
+pub fn members<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
+    let mut values = [None; N];
+    let mut seen = [false; N];
+    let position = |name: &str| match names.iter().position(|wanted| *wanted == name) {
+        Some(at) if std::mem::replace(&mut seen[at], true) => Err(format!("duplicate field `{name}`")),
+        at => Ok(at),
+    };
+    each_member(json, position, |at, value| {
+        if let Some(at) = at {
+            values[at] = Some(value).filter(|value| value.get() != "null");
+        }
+    })?;
+    Ok(values)
+}
+
+/// Calls `on_name` with the name of each member of an object, in order, and `on_value` with the result and the value.
+///
+/// # Errors
+/// The text is not JSON or not an object, or `on_name` fails.
+pub fn each_member<'a, T>(
+    json: &'a [u8],
+    on_name: impl FnMut(&str) -> Result<T, String>,
+    on_value: impl FnMut(T, &'a RawValue),
+) -> Result<(), Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    deserializer.deserialize_map(Each { on_name, on_value })?;
+    deserializer.end()
+}
+
+struct Each<N, V> {
+    on_name: N,
+    on_value: V,
+}
+
+impl<'de, T, N, V> Visitor<'de> for Each<N, V>
+where
+    N: FnMut(&str) -> Result<T, String>,
+    V: FnMut(T, &'de RawValue),
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<(), A::Error> {
+        while let Some(Name(name)) = object.next_key()? {
+            let named = (self.on_name)(&name).map_err(de::Error::custom)?;
+            (self.on_value)(named, object.next_value()?);
+        }
+        Ok(())
+    }
+}
+
+/// A member's name. JSON allows names that are not Unicode (`"\ud800"`), which are nobody's.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Name(String::from_utf8_lossy(name)))
+            }
+
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+                Ok(Name(String::from_utf8_lossy(name).into_owned().into()))
+            }
+        }
+
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(json: &str) -> Result<[Option<&str>; 2], String> {
+        let values = members(json.as_bytes(), ["a", "b"]);
+        values.map(|values| values.map(|value| value.map(RawValue::get))).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn members_are_found_whatever_stands_beside_them() {
+        for json in [
+            r#"{"a": 1, "b": [2]}"#,
+            r#"{"b": [2], "c": {"a": 3}, "\u0061": 1}"#,
+            r#"{"\ud800": 1, "a": 1, "c": "\ud800", "c": 1e999, "b": [2]}"#,
+        ] {
+            assert_eq!(texts(json), Ok([Some("1"), Some("[2]")]), "{json}");
+        }
+        assert_eq!(texts(r#"{"a": null}"#), Ok([None, None]));
+    }
+
+    #[test]
+    fn what_is_not_an_object_or_has_a_member_twice_fails() {
+        for json in ["", "1", "[]", "\"a\"", "null", "{", "{} x", "{\"a\": }", "{1: 2}"] {
+            assert!(texts(json).is_err(), "{json}");
+        }
+        let error = texts("{\"a\": null,\n\"a\": 1}").unwrap_err();
+        assert_eq!(error, "duplicate field `a` at line 2 column 3");
+    }
+}
