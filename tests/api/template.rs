@@ -111,7 +111,7 @@ fn every_parameter_is_used_and_alarms_roll_a_new_version_back() {
     assert_eq!(function["AutoPublishAlias"], "live");
     assert_eq!(function["LoggingConfig"]["LogFormat"], "JSON");
     assert_eq!(function["LoggingConfig"]["ApplicationLogLevel"], "INFO");
-    // Callers cannot set these off.
+    // Callers set these off by a flood that Lambda throttles, and by nothing else.
     let alarms = &function["DeploymentPreference"]["Alarms"];
     assert_eq!(alarms, &json!(["RollsBack", ["ServerErrorsAlarm"], []]));
     for alarm in alarms[1].as_array().unwrap() {
