@@ -31,7 +31,7 @@ def api(aws_url, **variables):
 
 
 def client(python, script, *arguments):
-    subprocess.run([python, ROOT / ".ci" / script, *arguments], check=True)
+    subprocess.run([python, ROOT / ".ci" / script, *arguments], check=True, env={**os.environ, **CREDENTIALS})
 
 
 def check_cli(url, *arguments, expect):

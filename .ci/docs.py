@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the documentation: no broken link, no test that does not exist, no figure left open (`@@`), a README that stays
-short, and commands that do what it says.
+"""Checks the documentation: no broken link, no test that does not exist, no figure left open (`@@`), the versions that CI pins,
+a README that stays short, and commands that do what it says.
 
 usage: docs.py [--links]
 
@@ -83,6 +83,15 @@ def placeholders():
         for number, line in enumerate(page.read_text().splitlines(), 1):
             if "@@" in line:
                 yield f"{page.relative_to(ROOT)}:{number}: @@ is still to be filled in"
+
+
+def stale_versions():
+    """Versions of CI's tools that the documentation has otherwise than the requirements."""
+    witnesses = (ROOT / "docs/operations.md").read_text().partition("## Not verified")[2]
+    for file in sorted((ROOT / ".ci").glob("requirements*.txt")):
+        for name, version in re.findall(r"^([\w-]+)(?:\[\w+\])?==(\S+)$", file.read_text(), re.MULTILINE):
+            if re.search(rf"\b{name} \d", witnesses) and not re.search(rf"\b{name} (\S+ and )?{re.escape(version)}(?![.\d])", witnesses):
+                yield f"docs/operations.md: {file.name} has {name} {version}"
 
 
 def blocks():
@@ -194,7 +203,7 @@ def run_readme():
 
 
 def main():
-    if broken := [*broken_links(), *missing_tests(), *placeholders()]:
+    if broken := [*broken_links(), *missing_tests(), *placeholders(), *stale_versions()]:
         sys.exit("\n".join(broken))
     size = (ROOT / "README.md").stat().st_size
     if size > LARGEST_README:

@@ -36,6 +36,8 @@ def check_sample_events(samples):
                 check(f"{sample['event']} comes to {sample['status']}", seen == (sample["status"], sample.get("error")), response)
             else:
                 check(f"{sample['event']} is done", not (response or {}).get("batchItemFailures"), response)
+                status, seen = function.raw(json.loads(json.dumps(event).replace("table/workflow-runs/", "table/other/")))
+                check("of another table it fails, since nothing may count as done", status != 200 or "errorType" in seen, seen)
         by_name = {sample["event"]: event for sample, event in samples}
         seen = function.invoke(by_name["rest-delete-workflow-run"])["statusCode"]
         check("a second deletion comes to 202", seen == 202, seen)

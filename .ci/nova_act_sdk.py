@@ -5,10 +5,9 @@ shows and deletes what it calls workflows.
 usage: nova_act_sdk.py ENDPOINT [CONSOLE]
 
 ENDPOINT is an API with the workflow definition `demo`. CONSOLE is the address of a console in front of it, for what signs for
-`nova-act`; without one, that goes to ENDPOINT too. The credentials are those in the environment, if there are any. The SDK first
-asks STS whose they are; a stand-in responds. Needs the packages in .ci/requirements-nova-act.txt.
+`nova-act`; without one, that goes to ENDPOINT too. The credentials are those in the environment. The SDK first asks STS whose
+they are; a stand-in responds. Needs the packages in .ci/requirements-nova-act.txt.
 """
-import http.server
 import json
 import os
 import pathlib
@@ -16,35 +15,19 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
-
-os.environ.setdefault("AWS_ACCESS_KEY_ID", "ci")
-os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "ci")
-os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-                  NO_PROXY="127.0.0.1")
-os.environ.pop("NOVA_ACT_API_KEY", None)
 
 import boto3
 
+from support import ROOT, check, serve
+
+os.environ.pop("NOVA_ACT_API_KEY", None)
+
 ENDPOINT, *CONSOLE = (url.rstrip("/") for url in sys.argv[1:])
 STOCK_ENDPOINT = (CONSOLE or [ENDPOINT])[0]
-README = pathlib.Path(__file__).parent.parent / "README.md"
+README = ROOT / "README.md"
 IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::000000000000:user/ci</Arn><UserId>CI</UserId><Account>000000000000</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
-
-
-class Sts(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.send_header("content-type", "text/xml")
-        self.send_header("content-length", str(len(IDENTITY)))
-        self.end_headers()
-        self.wfile.write(IDENTITY)
-
-    def log_message(self, *_):
-        pass
 
 
 def recipe():
@@ -60,12 +43,6 @@ def recipe():
 def check_signature(request, **_):
     """API Gateway refuses every other signing name."""
     assert b"/us-east-1/execute-api/aws4_request" in request.headers["Authorization"], request.headers
-
-
-def check(what, holds, seen):
-    if not holds:
-        sys.exit(f"{what}: {seen}")
-    print(f"ok: {what}", flush=True)
 
 
 def check_workflow():
@@ -118,11 +95,10 @@ def check_command_line():
 
 
 def main():
-    sts = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sts)
-    threading.Thread(target=sts.serve_forever, daemon=True).start()
-    os.environ["AWS_ENDPOINT_URL_STS"] = f"http://127.0.0.1:{sts.server_port}"
-    check_workflow()
-    check_command_line()
+    with serve(lambda *_: (200, {"content-type": "text/xml"}, IDENTITY)) as sts:
+        os.environ["AWS_ENDPOINT_URL_STS"] = sts
+        check_workflow()
+        check_command_line()
 
 
 if __name__ == "__main__":
