@@ -4,7 +4,7 @@ use std::path::Path;
 
 use axum::http::{HeaderMap, Uri};
 use dynoxide::auth_material::{self, AuthMaterial};
-use dynoxide::{Database, DynoxideError};
+use dynoxide::{AttributeValue, Database, DynoxideError};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,6 +68,27 @@ pub fn create_table() -> Value {
         }],
         "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     })
+}
+
+/// The log groups that the function has noted in the table.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn known_log_groups(database: &Database) -> Result<Vec<String>> {
+    let (mut names, mut start) = (vec![], Value::Null);
+    loop {
+        let scan = json!({"TableName": TABLE_NAME, "ExclusiveStartKey": start});
+        let page = database.scan(serde_json::from_value(scan)?)?;
+        for item in page.items.unwrap_or_default() {
+            if let Some(AttributeValue::S(key)) = item.get("pk") {
+                names.extend(key.strip_prefix("log-group/").map(ToOwned::to_owned));
+            }
+        }
+        match page.last_evaluated_key {
+            Some(key) => start = serde_json::to_value(key)?,
+            None => return Ok(names),
+        }
+    }
 }
 
 /// Performs an operation: status and body of the response. Signatures must be complete, and are not checked.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -36,7 +37,13 @@ impl Embedded {
     /// # Errors
     /// The file cannot be used.
     pub fn open(data: Option<&Path>) -> Result<Self> {
-        Ok(Self { database: dynamodb::open(data)?, log_groups: Arc::default() })
+        let database = dynamodb::open(data)?;
+        let log_groups = Arc::<LogGroups>::default();
+        // The function knows that they exist, and they were lost with the last process.
+        for name in dynamodb::known_log_groups(&database)? {
+            log_groups.create(&name);
+        }
+        Ok(Self { database, log_groups })
     }
 
     /// The endpoint of both; the target header says which service a request is for.

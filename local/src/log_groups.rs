@@ -18,7 +18,19 @@ struct LogGroup {
     retention: Option<i64>,
 }
 
+impl LogGroup {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { created: now.as_millis(), retention: None }
+    }
+}
+
 impl LogGroups {
+    /// Creates a log group.
+    pub fn create(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), LogGroup::new());
+    }
+
     /// Performs an operation: status and body of the response.
     #[must_use]
     pub fn call(&self, operation: &str, body: &[u8]) -> (u16, String) {
@@ -40,8 +52,7 @@ impl LogGroups {
                 Err(("ResourceAlreadyExistsException", "The specified log group already exists"))
             }
             "CreateLogGroup" => {
-                let created = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-                log_groups.insert(name.to_owned(), LogGroup { created, retention: None });
+                log_groups.insert(name.to_owned(), LogGroup::new());
                 Ok(json!({}))
             }
             "PutRetentionPolicy" => {

@@ -84,7 +84,6 @@ async fn run(arguments: Arguments) -> Result<()> {
     let mut config = embedded::config(&aws_url);
     config.run_timeout = arguments.run_timeout_hours.unwrap_or_default();
     config.run_log_retention_days = arguments.run_log_retention_days;
-    restore_log_groups(&config).await?;
     define(&Function::new(config.clone(), Sources::default(), Arc::new(|_: &[u8]| ())), "demo").await?;
     let log = if arguments.json_log { write_line } else { write_short_line };
     let function = Arc::new(Function::new(config, Sources::default(), Arc::new(log)));
@@ -124,19 +123,6 @@ async fn serve(
     let guard = Guard(listener.local_addr()?.port());
     let router = router.layer(from_fn_with_state(guard, guard::check));
     Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
-}
-
-/// Creates the log groups that the table knows of: they are in memory, and were lost with the last process.
-async fn restore_log_groups(config: &Config) -> Result<()> {
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&config.aws);
-    let dynamodb = aws_sdk_dynamodb::Client::new(&config.aws);
-    let mut items = dynamodb.scan().table_name(&config.table_name).into_paginator().items().send();
-    while let Some(item) = items.next().await {
-        if let Some(log_group) = item?["pk"].as_s().ok().and_then(|key| key.strip_prefix("log-group/")) {
-            logs.create_log_group().log_group_name(log_group).send().await?;
-        }
-    }
-    Ok(())
 }
 
 /// Creates a definition through the function, unless it exists or has been deleted.
