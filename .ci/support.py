@@ -144,7 +144,8 @@ def aws(respond, behind=None, ca=None):
     def handle(method, path, headers, body):
         response = respond(headers["x-amz-target"].rpartition(".")[2], json.loads(body))
         if response is None:
-            status, output = http_call(behind + path, body, dict(headers), method)
+            forwarded = {name: value for name, value in headers.items() if name.lower() != "host"}
+            status, output = http_call(behind + path, body, forwarded, method)
         else:
             status, output = response[0], json.dumps(response[1]).encode()
         return status, {"content-type": "application/x-amz-json-1.0"}, output
