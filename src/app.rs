@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::known::definitions::KnownDefinitions;
 use crate::known::log_groups::KnownLogGroups;
-use crate::model::{AccountId, Arns, DefinitionId, RunTimeout, WorkflowDefinitionName};
+use crate::model::{AccountId, Arns, DefinitionId, RunRetention, RunTimeout, WorkflowDefinitionName};
 use crate::store::{Store, definition_key};
 
 /// What all requests of a process share, several of them concurrently.
@@ -19,6 +19,7 @@ pub struct App {
     pub(crate) log_groups: KnownLogGroups,
     pub(crate) arns: Arns,
     pub(crate) run_timeout: RunTimeout,
+    pub(crate) run_retention: RunRetention,
     sources: Sources,
 }
 
@@ -47,6 +48,7 @@ impl App {
             log_groups: KnownLogGroups::new(&config.aws, config.run_log_retention_days),
             arns: Arns::new(config.aws.region().map_or("us-east-1", AsRef::as_ref)),
             run_timeout: config.run_timeout,
+            run_retention: config.run_retention,
             sources,
         }
     }

@@ -8,7 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use jiff::SignedDuration;
 
 use crate::aws::http_client;
-use crate::model::{AccountId, RunTimeout};
+use crate::model::{AccountId, RunRetention, RunTimeout};
 
 /// The function's configuration.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub run_log_retention_days: Option<i32>,
     /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it there is no limit.
     pub run_timeout: RunTimeout,
+    /// How long runs are kept, from `RUN_RETENTION_DAYS`. Without it, forever.
+    pub run_retention: RunRetention,
     /// Region, credentials, endpoints and timeouts, shared by both AWS clients.
     pub aws: SdkConfig,
 }
@@ -39,6 +41,7 @@ impl Config {
             unsigned_account_id: None,
             run_log_retention_days: None,
             run_timeout: RunTimeout::default(),
+            run_retention: RunRetention::default(),
             aws,
         }
     }
@@ -62,6 +65,7 @@ impl Config {
             optional("UNSIGNED_ACCOUNT_ID", "is not an AWS account ID of 12 digits", AccountId::parse)?;
         let run_log_retention_days = optional("RUN_LOG_RETENTION_DAYS", NO_RETENTION, retention_days)?;
         let run_timeout = optional("RUN_TIMEOUT_HOURS", NO_TIMEOUT, timeout_hours)?;
+        let run_retention = optional("RUN_RETENTION_DAYS", NO_RUN_RETENTION, run_retention_days)?;
         let timeouts = timeouts();
         let mut aws = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&timeouts))
@@ -75,6 +79,7 @@ impl Config {
             unsigned_account_id,
             run_log_retention_days,
             run_timeout: RunTimeout(run_timeout),
+            run_retention: RunRetention(run_retention),
             ..Self::new(table_name, function_name, aws.load().await)
         })
     }
@@ -139,6 +144,16 @@ pub fn timeout_hours(value: &str) -> Option<SignedDuration> {
     value.parse().ok().filter(|hours| (1..=8_760).contains(hours)).map(SignedDuration::from_hours)
 }
 
+/// What is wrong with a value that [`run_retention_days`] rejects.
+pub const NO_RUN_RETENTION: &str = "is not a whole number of days from 1 to 3653";
+
+/// A retention of runs, in days.
+#[must_use]
+pub fn run_retention_days(value: &str) -> Option<SignedDuration> {
+    let days = value.parse().ok().filter(|days| (1..=3_653).contains(days));
+    days.map(|days: i64| SignedDuration::from_hours(24 * days))
+}
+
 /// An environment variable that is missing, empty or not valid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -179,6 +194,13 @@ mod tests {
     fn a_timeout_is_at_least_an_hour_and_at_most_a_year() {
         for (value, hours) in [("1", Some(1)), ("8760", Some(8760)), ("0", None), ("8761", None), ("1.5", None)] {
             assert_eq!(timeout_hours(value), hours.map(SignedDuration::from_hours), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_retention_of_runs_is_at_least_a_day_and_at_most_ten_years() {
+        for (value, days) in [("1", Some(1)), ("3653", Some(3_653)), ("0", None), ("3654", None), ("1.5", None)] {
+            assert_eq!(run_retention_days(value), days.map(|days| SignedDuration::from_hours(24 * days)), "{value}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What Lambda hands over, and back: API Gateway's event becomes a request, and the response what the gateway expects.
+//! What Lambda hands over, and back: API Gateway's event becomes a request, and the response what the gateway expects;
+//! an event of the table's stream becomes records for the cleanup.
 //!
 //! An event is read member by member, and only for what is used. A member that is missing or of the wrong type is absent:
 //! parsed into a library's types, an event fails as a whole for a member that nobody uses, and the gateway turns that
@@ -16,19 +17,23 @@ use lambda_http::http::HeaderValue;
 use lambda_runtime::{Context, Error, LambdaEvent, Service, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tracing::error;
 
 use crate::app::{App, Sources};
+use crate::cleanup::{Cleanup, Record};
 use crate::config::Config;
 use crate::handler::Handler;
 use crate::json::{each_member, members};
 use crate::metrics::Counters;
-use crate::model::AccountId;
+use crate::model::{AccountId, DefinitionId, WorkflowDefinitionName};
 use crate::request::{ApiRequest, Body, Route};
 use crate::request_log::{LogWriter, RequestLog};
 
 /// The function: what a process makes of every event.
 pub struct Function {
     handler: Handler,
+    cleanup: Cleanup,
+    table_name: String,
 }
 
 impl Function {
@@ -36,18 +41,31 @@ impl Function {
     #[must_use]
     pub fn new(config: Config, sources: Sources, log: LogWriter) -> Self {
         let app = Arc::new(App::new(&config, sources));
+        let cleanup = Cleanup::new(Arc::clone(&app), config.function_name.clone(), Arc::clone(&log));
         let request_log = RequestLog::new(config.function_name, log);
-        Self { handler: Handler::new(app, config.unsigned_account_id, request_log) }
+        let handler = Handler::new(app, config.unsigned_account_id, request_log);
+        Self { handler, cleanup, table_name: config.table_name }
     }
 
-    /// Handles an event, which may be any JSON. Returns what to pass to Lambda.
+    /// Handles an event, which may be any JSON. Returns what to pass to Lambda: a response, or nothing for records of the
+    /// table's stream.
     ///
     /// # Errors
-    /// Lambda must not count the event as done.
+    /// Lambda must not count the event as done: it has records of another source, or an AWS call failed.
     pub async fn invoke(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, Error> {
-        match read(&event.payload, &event.context, self.handler.now()) {
-            Event::Request(payload, request) => Ok(payload.response(self.handler.handle(*request).await)),
-            Event::Records => Err(Error::from("the function reads no stream")),
+        let now = self.handler.now();
+        match read(&event.payload, &event.context, now) {
+            Event::Request(payload, request) => Ok(Some(payload.response(self.handler.handle(*request).await))),
+            Event::Records(records) => {
+                if !records.iter().all(|record| is_of_stream(record, &self.table_name)) {
+                    return Err(format!("not every record is of a stream of the table {}", self.table_name).into());
+                }
+                let time_left = time_left(event.context.deadline, now).unwrap_or(Duration::MAX);
+                for record in records.into_iter().filter_map(record) {
+                    self.cleanup.handle(&record, time_left).await.map_err(|error| error.detail())?;
+                }
+                Ok(None)
+            }
         }
     }
 }
@@ -63,9 +81,9 @@ pub fn service(
     })
 }
 
-enum Event {
+enum Event<'a> {
     Request(Payload, Box<ApiRequest>),
-    Records,
+    Records(Vec<&'a RawValue>),
 }
 
 /// The format of an event and of its response.
@@ -109,15 +127,17 @@ impl Payload {
 }
 
 /// Reads an event that arrived at this time.
-fn read(event: &RawValue, context: &Context, arrived_at: Timestamp) -> Event {
+fn read<'a>(event: &'a RawValue, context: &Context, arrived_at: Timestamp) -> Event<'a> {
     let [request_context, records, version, http_method, resource, route_key, raw_path] =
         object(Some(event), ["requestContext", "Records", "version", "httpMethod", "resource", "routeKey", "rawPath"]);
     let [path_parameters, query, multi_value_query, body, is_base64_encoded] = object(
         Some(event),
         ["pathParameters", "queryStringParameters", "multiValueQueryStringParameters", "body", "isBase64Encoded"],
     );
-    if !begins_with(request_context, '{') && begins_with(records, '[') {
-        return Event::Records;
+    if !begins_with(request_context, '{')
+        && let Some(records) = parse(records)
+    {
+        return Event::Records(records);
     }
     let payload = if text(version).as_deref() == Some("2.0") { Payload::Http } else { Payload::Rest };
     let (account_id, request_id, method, route, query) = match payload {
@@ -165,6 +185,58 @@ fn read(event: &RawValue, context: &Context, arrived_at: Timestamp) -> Event {
         counters: Counters::default(),
     };
     Event::Request(payload, Box::new(request))
+}
+
+/// Whether a record is one of a stream of this table: `arn:aws:dynamodb:us-east-1:123456789012:table/NAME/stream/…`.
+fn is_of_stream(record: &RawValue, table_name: &str) -> bool {
+    let [arn] = object(Some(record), ["eventSourceARN"]);
+    let arn = text(arn).unwrap_or_default();
+    let [_, _, service, _, _, resource] = arn.splitn(6, ':').collect::<Vec<_>>()[..] else { return false };
+    let table = resource.strip_prefix("table/").and_then(|table| table.split_once("/stream/"));
+    service == "dynamodb" && table.is_some_and(|(name, _)| name == table_name)
+}
+
+/// What there is to do for a record of the table's stream, if anything.
+fn record(record: &RawValue) -> Option<Record> {
+    let [event_name, change] = object(Some(record), ["eventName", "dynamodb"]);
+    let [keys, old_image, new_image] = object(change, ["Keys", "OldImage", "NewImage"]);
+    let key = attribute(keys, "pk", "S")?;
+    if let Some(definition_id) = key.strip_prefix("generation/") {
+        if text(event_name).as_deref() != Some("REMOVE") {
+            return None;
+        }
+        let account_id = attribute(old_image, "accountId", "S").map(AccountId::of_signer);
+        let removed = account_id.zip(DefinitionId::parse(definition_id));
+        let removed =
+            removed.map(|(account_id, definition_id)| Record::GenerationRemoved { account_id, definition_id });
+        return removed.or_else(|| unreadable(&key));
+    }
+    let is_deleting = attribute(new_image, "status", "S").as_deref() == Some("DELETING");
+    if !key.starts_with("definition/") || !is_deleting || attribute(new_image, "goneAt", "N").is_some() {
+        return None;
+    }
+    let record = || {
+        Some(Record::DefinitionDeleting {
+            account_id: AccountId::of_signer(attribute(new_image, "accountId", "S")?),
+            name: WorkflowDefinitionName::new(attribute(new_image, "name", "S")?).ok()?,
+            definition_id: DefinitionId::parse(&attribute(new_image, "definitionId", "S")?)?,
+            sweep: attribute(new_image, "sweep", "N").map_or(Some(0), |sweep| sweep.parse().ok())?,
+        })
+    };
+    record().or_else(|| unreadable(&key))
+}
+
+/// A record that cannot be read must not hold up those behind it.
+fn unreadable(key: &str) -> Option<Record> {
+    error!(key, "a record of the table's stream cannot be read");
+    None
+}
+
+/// The value of an attribute of this type in an image of a record.
+fn attribute(image: Option<&RawValue>, name: &str, attribute_type: &str) -> Option<String> {
+    let [value] = object(image, [name]);
+    let [value] = object(value, [attribute_type]);
+    parse(value)
 }
 
 /// The route of a resource, whose `{proxy+}` stands for a path.

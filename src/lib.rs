@@ -5,10 +5,13 @@
 //! with the table (`store`), CloudWatch Logs (`aws`) and what the process knows (`known`). `response` turns what came of
 //! it into HTTP, and `request_log` writes one line about it. [`model`] has the constraints of the API.
 //!
+//! What must go on after a response is a record of the table's stream, which `lambda` hands to `cleanup`.
+//!
 //! The modules are listed from top to bottom: each stands above those it uses, and no import runs back up.
 
 pub mod lambda;
 
+mod cleanup;
 mod handler;
 
 pub mod operations;

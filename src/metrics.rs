@@ -41,6 +41,13 @@ const LOG_GROUP_METRICS: MetricDirective = MetricDirective {
     ],
 };
 
+/// The metric of a request that has ended a run.
+const ENDED_METRICS: MetricDirective = MetricDirective {
+    namespace: NAMESPACE,
+    dimensions: &[&["function_name", "run_status"], &["function_name"]],
+    metrics: &[Metric { name: "runs_ended", unit: "Count" }],
+};
+
 /// Counts what CloudWatch Logs does for a request, whether or not the request succeeds.
 #[derive(Default)]
 pub struct Counters {
@@ -80,10 +87,9 @@ impl Counters {
 
 /// The metric directives of a line.
 #[must_use]
-pub fn directives(log_groups: Option<LogGroupCounts>) -> impl Serialize {
-    let [requests, duration] = &REQUEST_METRICS;
-    let log_groups = log_groups.is_some().then_some(&LOG_GROUP_METRICS);
-    [Some(requests), Some(duration), log_groups].into_iter().flatten().collect::<Vec<_>>()
+pub fn directives(has_log_groups: bool, has_ended: bool) -> impl Serialize {
+    let further = [has_log_groups.then_some(&LOG_GROUP_METRICS), has_ended.then_some(&ENDED_METRICS)];
+    REQUEST_METRICS.iter().chain(further.into_iter().flatten()).collect::<Vec<_>>()
 }
 
 #[derive(Serialize)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::error::{ApiError, Change};
 use crate::metrics::{self, LogGroupCounts};
+use crate::model::WorkflowRunStatus;
 use crate::outcome::{self, Outcome};
 use crate::request::ApiRequest;
 
@@ -50,10 +51,11 @@ impl RequestLog {
         let ApiRequest { arrived_at, counters, .. } = entry.request;
         let error = entry.outcome.as_ref().err();
         let log_groups = counters.log_groups();
+        let ended = entry.outcome.as_ref().ok().and_then(|success| success.ended);
         let line = Line {
             metadata: Metadata {
                 timestamp: arrived_at.as_millisecond(),
-                cloud_watch_metrics: metrics::directives(log_groups),
+                cloud_watch_metrics: metrics::directives(log_groups.is_some(), ended.is_some()),
             },
             timestamp: format!("{arrived_at:.3}"),
             level: outcome::level(entry.outcome).as_str(),
@@ -71,6 +73,8 @@ impl RequestLog {
             requests: 1,
             duration_ms: (entry.duration.as_secs_f64() * 1e6).round() / 1e3,
             log_groups,
+            run_status: ended.map(WorkflowRunStatus::as_str),
+            runs_ended: ended.map(|_| 1),
         };
         let mut json = Vec::with_capacity(1_024);
         // Writing to memory does not fail.
@@ -106,6 +110,10 @@ struct Line<'a, D> {
     duration_ms: f64,
     #[serde(flatten)]
     log_groups: Option<LogGroupCounts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs_ended: Option<u32>,
 }
 
 #[derive(Serialize)]

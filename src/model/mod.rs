@@ -189,5 +189,6 @@ pub use workflow_definition::{
     WorkflowExportConfig,
 };
 pub use workflow_run::{
-    ClientInfo, ClientToken, LogGroupName, ModelId, RunState, RunTimeout, SdkVersion, WorkflowRunId, WorkflowRunStatus,
+    ClientInfo, ClientToken, LogGroupName, ModelId, RunRetention, RunState, RunTimeout, SdkVersion, WorkflowRunId,
+    WorkflowRunStatus,
 };

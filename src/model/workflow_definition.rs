@@ -11,6 +11,14 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct DefinitionId(pub Uuid);
 
+impl DefinitionId {
+    /// Parses the form in which it is displayed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
 impl fmt::Display for DefinitionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

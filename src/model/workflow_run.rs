@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{AccountId, DateTime};
+use super::{AccountId, DateTime, EpochSeconds};
 
 string_member!(
     /// The token that makes a request idempotent; case-sensitive. It has no `Debug`, so no log can repeat it.
@@ -100,6 +100,35 @@ impl RunTimeout {
     #[must_use]
     pub fn latest_start(self, now: DateTime) -> Option<DateTime> {
         self.0.map(|timeout| now - timeout)
+    }
+}
+
+/// How long runs are kept. A run that started longer ago does not exist, whatever the table says. The default is forever.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunRetention(pub Option<SignedDuration>);
+
+impl RunRetention {
+    /// For how long after a run's retention its client token stays taken, so that a late retry of its end or its deletion
+    /// does not reach the next run of the token, which has the same id.
+    const TOKEN_LINGER: SignedDuration = SignedDuration::from_hours(24);
+
+    /// The latest start of a run that does not exist any more. Whatever reads or decides on a run uses it.
+    #[must_use]
+    pub fn oldest(self, now: DateTime) -> Option<DateTime> {
+        self.0.map(|retention| now - retention)
+    }
+
+    /// The latest start of a run whose client token is free again.
+    #[must_use]
+    pub fn free(self, now: DateTime) -> Option<DateTime> {
+        self.oldest(now).map(|oldest| oldest - Self::TOKEN_LINGER)
+    }
+
+    /// When DynamoDB may delete a run that starts now. Nothing else depends on it.
+    #[must_use]
+    pub fn expires_at(self, started_at: DateTime) -> Option<EpochSeconds> {
+        let expires_at = self.0.map(|retention| started_at + retention + Self::TOKEN_LINGER);
+        expires_at.map(|expires_at| EpochSeconds::at_or_after(expires_at.timestamp()))
     }
 }
 
@@ -230,6 +259,19 @@ mod tests {
         }
         let later = ended_at("2026-01-01T00:00:00.501Z");
         assert_eq!(RunTimeout::default().derive(later, at(start), at("2026-01-01T00:00:01.000Z")), later);
+    }
+
+    #[test]
+    fn a_run_is_gone_when_its_retention_is_over_and_its_token_is_free_a_day_later() {
+        let at = |text: &str| DateTime::parse(text).unwrap();
+        let retention = RunRetention(Some(SignedDuration::from_hours(48)));
+        let now = at("2026-01-10T00:00:00.001Z");
+        assert_eq!(retention.oldest(now), Some(at("2026-01-08T00:00:00.001Z")));
+        assert_eq!(retention.free(now), Some(at("2026-01-07T00:00:00.001Z")));
+        let expires_at = EpochSeconds::new(at("2026-01-13T00:00:01.000Z").timestamp());
+        assert_eq!(retention.expires_at(now), Some(expires_at));
+        let forever = RunRetention::default();
+        assert_eq!((forever.oldest(now), forever.free(now), forever.expires_at(now)), (None, None, None));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! CreateWorkflowRun: starts a run of a workflow definition, once for each client token.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Done, Operation};
@@ -69,6 +68,8 @@ impl Operation for CreateWorkflowRun {
         let AuthorizedRequest { account_id, request, .. } = request;
         let name = self.workflow_definition_name;
         let now = app.now();
+        let started_at = DateTime::new(now);
+        let (oldest, free) = (app.run_retention.oldest(started_at), app.run_retention.free(started_at));
 
         // 1. What does this process not know yet? A request without a client token gets a random one, so that there is
         //    one path through the code.
@@ -105,14 +106,15 @@ impl Operation for CreateWorkflowRun {
                 client_token,
             },
             status: WorkflowRunStatus::Running,
-            started_at: DateTime::new(now),
+            started_at,
             ended_at: None,
             request_id: request.stored_id().to_owned(),
+            expires_at: app.run_retention.expires_at(started_at),
         };
 
         // 3. If the run exists, or may not start, answer now: a rejected request leaves nothing behind.
-        if let Some(existing) = found.run {
-            return Ok(done(app, replayed(existing, run.requested)?, Effect::Replayed, now));
+        if let Some(existing) = found.run.filter(|existing| existing.blocks_token(now, free)) {
+            return Ok(done(app, replayed(existing, run.requested, oldest)?, Effect::Replayed, started_at));
         }
         if !is_active {
             let resource = Resource::WorkflowDefinition(run.requested.workflow_definition_name);
@@ -130,7 +132,7 @@ impl Operation for CreateWorkflowRun {
         };
 
         // 5. Commit, and at the same time tell the other processes about the log group.
-        let put = app.store.put_run(&run, now);
+        let put = app.store.put_run(&run, now, free);
         let record = app.log_groups.record(&app.store, unrecorded, request, now);
         let (put, ()) = tokio::join!(put, record);
         let (run, effect) = match put? {
@@ -138,15 +140,15 @@ impl Operation for CreateWorkflowRun {
             Conditional::NotApplied(StoredRun::Run(existing)) if is_own(&existing, &run) => {
                 (*existing, Effect::Created)
             }
-            Conditional::NotApplied(existing) => (replayed(existing, run.requested)?, Effect::Replayed),
+            Conditional::NotApplied(existing) => (replayed(existing, run.requested, oldest)?, Effect::Replayed),
         };
-        Ok(done(app, run, effect, now))
+        Ok(done(app, run, effect, started_at))
     }
 }
 
 /// A replay shows the run's current status.
-fn done(app: &App, run: WorkflowRun, effect: Effect, now: Timestamp) -> Done<Output> {
-    let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));
+fn done(app: &App, run: WorkflowRun, effect: Effect, now: DateTime) -> Done<Output> {
+    let state = app.run_timeout.derive(run.stored_state(), run.started_at, now);
     let workflow_run_id = run.requested.workflow_run_id;
     Done::new(effect, Output { status: state.status, workflow_run_id: workflow_run_id.clone() }).about(workflow_run_id)
 }
@@ -162,18 +164,21 @@ fn is_own(existing: &WorkflowRun, run: &WorkflowRun) -> bool {
 }
 
 /// The run that the same request has started before.
-fn replayed(existing: StoredRun, requested: RequestedRun) -> Result<WorkflowRun, ApiError> {
-    let message = match existing {
-        StoredRun::Run(existing) if existing.requested == requested => return Ok(*existing),
-        StoredRun::Run(existing)
-            if existing.requested.workflow_definition_name != requested.workflow_definition_name
-                || existing.requested.definition_id == requested.definition_id =>
-        {
-            "The client token was used by an earlier request with different parameters."
+fn replayed(existing: StoredRun, requested: RequestedRun, oldest: Option<DateTime>) -> Result<WorkflowRun, ApiError> {
+    let is_deleted = match existing {
+        StoredRun::Run(existing) if Some(existing.started_at) > oldest => {
+            if existing.requested == requested {
+                return Ok(*existing);
+            }
+            existing.requested.workflow_definition_name == requested.workflow_definition_name
+                && existing.requested.definition_id != requested.definition_id
         }
-        StoredRun::Run(_) | StoredRun::Tombstone(_) => {
-            "The client token was used by an earlier request, whose workflow run or definition has been deleted."
-        }
+        StoredRun::Run(_) | StoredRun::Tombstone(_) => true,
+    };
+    let message = if is_deleted {
+        "The client token was used by an earlier request, whose workflow run or definition has been deleted."
+    } else {
+        "The client token was used by an earlier request with different parameters."
     };
     Err(ApiError::Conflict(Resource::WorkflowRun(requested.workflow_run_id), message))
 }

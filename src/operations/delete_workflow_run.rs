@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Done, Operation};
 use crate::app::App;
 use crate::error::{ApiError, Resource};
-use crate::model::{WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
+use crate::model::{DateTime, WorkflowDefinitionName, WorkflowRunId, WorkflowRunStatus};
 use crate::outcome::Effect;
 use crate::request::AuthorizedRequest;
 use crate::store::{Conditional, StoredRun, run_key};
@@ -41,7 +41,9 @@ impl Operation for DeleteWorkflowRun {
         let Self { workflow_definition_name: name, workflow_run_id: id } = self;
         let definition_id = app.definition_id(request.account_id, &name).await?;
         let now = app.now();
-        let effect = match app.store.delete_run(&run_key(request.account_id, &id), definition_id, now).await? {
+        let oldest = app.run_retention.oldest(DateTime::new(now));
+        let key = run_key(request.account_id, &id);
+        let effect = match app.store.delete_run(&key, definition_id, oldest, now).await? {
             Conditional::Applied => Effect::Deleted,
             Conditional::NotApplied(Some(StoredRun::Tombstone(tombstone)))
                 if tombstone.definition_id == definition_id && tombstone.is_current(now) =>

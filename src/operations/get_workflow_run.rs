@@ -50,12 +50,13 @@ impl Operation for GetWorkflowRun {
         let account_id = request.account_id;
         let (definition_key, run_key) = (definition_key(account_id, &name), run_key(account_id, &id));
         let now = app.now();
+        let oldest = app.run_retention.oldest(DateTime::new(now));
         let run = if let Some(definition_id) = app.definitions.get(&definition_key, now) {
-            app.store.get_run(&run_key, definition_id).await?
+            app.store.get_run(&run_key, definition_id, oldest).await?
         } else {
             let found = app.store.find(&run_key, Some(&definition_key), None, now).await?;
             let definition = app.definitions.learn(&definition_key, &name, found.definition, now)?;
-            found.run.and_then(|run| run.of(definition.definition_id))
+            found.run.and_then(|run| run.of(definition.definition_id, oldest))
         };
         let Some(run) = run else { return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))) };
         let state = app.run_timeout.derive(run.stored_state(), run.started_at, DateTime::new(now));

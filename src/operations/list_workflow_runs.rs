@@ -52,7 +52,7 @@ impl Operation for ListWorkflowRuns {
         let Self { workflow_definition_name: name, page } = self;
         let definition_id = app.definition_id(request.account_id, &name).await?;
         let now = DateTime::new(app.now());
-        let listing = app.store.list_runs(definition_id, &page).await?;
+        let listing = app.store.list_runs(definition_id, &page, app.run_retention.oldest(now)).await?;
         let summaries = listing.entries.into_iter().map(|entry| {
             let stored = RunState { status: entry.status, ended_at: entry.ended_at };
             let state = app.run_timeout.derive(stored, entry.sort_key.at, now);

@@ -64,6 +64,11 @@ impl<T> Done<T> {
     fn about(self, workflow_run_id: WorkflowRunId) -> Self {
         Self { workflow_run_id: Some(workflow_run_id), ..self }
     }
+
+    /// The same, and it has ended the run with this status, if there is one.
+    fn ended(self, ended: Option<WorkflowRunStatus>) -> Self {
+        Self { ended, ..self }
+    }
 }
 
 /// How the API offers an operation. `{…}` in the path is a parameter of one segment.

@@ -52,11 +52,12 @@ impl Operation for UpdateWorkflowRun {
         let key = run_key(request.account_id, &id);
         let now = DateTime::new(app.now());
         let ended_at = (status != WorkflowRunStatus::Running).then_some(now);
-        let latest_start = app.run_timeout.latest_start(now);
+        let oldest = app.run_retention.oldest(now);
+        let latest_start = app.run_timeout.latest_start(now).max(oldest);
         let mut update = app.store.update_run(&key, definition_id, RunState { status, ended_at }, latest_start).await?;
         let mut effect = if ended_at.is_some() { Effect::Updated } else { Effect::Unchanged };
         while let Conditional::NotApplied(found) = update {
-            let run = found.and_then(|run| run.of(definition_id));
+            let run = found.and_then(|run| run.of(definition_id, oldest));
             let Some(run) = run else { return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))) };
             let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
             if derived.status != status {
@@ -65,11 +66,11 @@ impl Operation for UpdateWorkflowRun {
             }
             effect = Effect::Unchanged;
             if run.status == derived.status {
-                break;
+                return Ok(Done::new(effect, Output {}).about(id));
             }
             // The run has timed out, which the table does not say yet. An end that was sent in time may still be faster.
-            update = app.store.update_run(&key, definition_id, derived, None).await?;
+            update = app.store.update_run(&key, definition_id, derived, oldest).await?;
         }
-        Ok(Done::new(effect, Output {}).about(id))
+        Ok(Done::new(effect, Output {}).about(id).ended(ended_at.map(|_| status)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,26 +36,31 @@ pub struct Listing<I, S> {
 }
 
 impl Store {
-    /// Reads a page of a listing that is spread over these partitions of the index, with one concurrent `Query` for
-    /// each.
+    /// Reads a page of a listing that is spread over these partitions of the index, of what was created or started after
+    /// `oldest`.
     ///
     /// # Errors
     /// The errors of the calls; an item that cannot be read.
-    pub(super) async fn list<I, S>(&self, list_keys: &[String], page: &Page<I>) -> Result<Listing<I, S>, ApiError>
+    pub(super) async fn list<I, S>(
+        &self,
+        list_keys: &[String],
+        page: &Page<I>,
+        oldest: Option<DateTime>,
+    ) -> Result<Listing<I, S>, ApiError>
     where
         I: FromText + fmt::Display + Clone,
         S: DeserializeOwned,
     {
+        let is_ascending = page.sort_order == SortOrder::Ascending;
+        let token = page.next_token.as_ref().map(|NextToken(sort_key)| sort_key.to_string());
+        // A key condition takes one condition on the sort key. Descending, the token is it, and `oldest` cuts the result.
+        let after = if is_ascending { token.max(oldest.map(end_of)) } else { token };
         // One item more than fits on the page tells whether there is another page.
         let limit = page.max_results.get() + 1;
-        let queries = list_keys.iter().map(|list_key| self.query(list_key, page, limit));
-        let items = try_join_all(queries).await?.into_iter().flatten();
-        let mut entries = items.map(read).collect::<Result<Vec<Entry<I, S>>, _>>()?;
-        // As DynamoDB sorts them: as text.
-        entries.sort_by_cached_key(|entry| entry.sort_key.to_string());
-        if page.sort_order == SortOrder::Descending {
-            entries.reverse();
-        }
+        let items = self.merged(list_keys, is_ascending, after.as_deref(), limit).await?;
+        let entries = items.into_iter().map(|(_, item)| read(item));
+        let mut entries = entries.collect::<Result<Vec<Entry<I, S>>, _>>()?;
+        entries.retain(|entry| Some(entry.sort_key.at) > oldest);
         let has_more = entries.len() >= limit;
         entries.truncate(page.max_results.get());
         let last = entries.last().filter(|_| has_more);
@@ -62,17 +68,34 @@ impl Store {
         Ok(Listing { entries, next_token })
     }
 
-    /// The first items of a partition after the page's token: at least `limit`, if there are that many.
-    async fn query<I: fmt::Display>(
+    /// The items of these partitions after this sort key, sorted by it: at least `limit`, if there are that many. One
+    /// concurrent `Query` for each partition.
+    pub(super) async fn merged(
+        &self,
+        list_keys: &[String],
+        is_ascending: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Attributes)>, ApiError> {
+        let queries = list_keys.iter().map(|list_key| self.query(list_key, is_ascending, after, limit));
+        let items = try_join_all(queries).await?.into_iter().flatten();
+        let mut items: Vec<_> = items
+            .filter_map(|item| match item.get("sortKey") {
+                Some(AttributeValue::S(sort_key)) => Some((sort_key.clone(), item)),
+                _ => None,
+            })
+            .collect();
+        items.sort_unstable_by(|(a, _), (b, _)| if is_ascending { a.cmp(b) } else { b.cmp(a) });
+        Ok(items)
+    }
+
+    async fn query(
         &self,
         list_key: &str,
-        page: &Page<I>,
+        is_ascending: bool,
+        after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Attributes>, ApiError> {
-        let (is_ascending, behind) = match page.sort_order {
-            SortOrder::Ascending => (true, "listKey = :listKey AND sortKey > :sortKey"),
-            SortOrder::Descending => (false, "listKey = :listKey AND sortKey < :sortKey"),
-        };
         let mut query = self
             .client
             .query()
@@ -81,10 +104,14 @@ impl Store {
             .scan_index_forward(is_ascending)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .expression_attribute_values(":listKey", string(list_key));
-        query = match &page.next_token {
-            Some(NextToken(sort_key)) => {
-                query.key_condition_expression(behind).expression_attribute_values(":sortKey", string(sort_key))
-            }
+        query = match after {
+            Some(after) => query
+                .key_condition_expression(if is_ascending {
+                    "listKey = :listKey AND sortKey > :sortKey"
+                } else {
+                    "listKey = :listKey AND sortKey < :sortKey"
+                })
+                .expression_attribute_values(":sortKey", string(after)),
             None => query.key_condition_expression("listKey = :listKey"),
         };
         let mut items = Vec::new();
@@ -102,6 +129,26 @@ impl Store {
     }
 }
 
+/// What sorts behind every sort key of this time, and before those of the next millisecond.
+fn end_of(at: DateTime) -> String {
+    format!("{at}0")
+}
+
 fn read<I: FromText, S: DeserializeOwned>(item: Attributes) -> Result<Entry<I, S>, ApiError> {
     from_item(item).map_err(|error| ApiError::internal(format!("an item of the index cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_lies_between_the_sort_keys_of_its_time_and_those_of_the_next() {
+        let at = |text: &str| DateTime::parse(text).unwrap();
+        let bound = end_of(at("2026-01-01T00:00:00.999Z"));
+        for id in ["", "-", "0", "zzzz", "ffffffff-ffff-ffff-ffff-ffffffffffff"] {
+            assert!(format!("2026-01-01T00:00:00.999Z/{id}") < bound, "{id}");
+            assert!(format!("2026-01-01T00:00:01.000Z/{id}") > bound, "{id}");
+        }
+    }
 }

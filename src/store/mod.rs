@@ -1,5 +1,6 @@
 //! The DynamoDB table: its items, and the calls on it.
 
+mod generations;
 mod index;
 mod known_log_groups;
 mod workflow_definitions;
@@ -29,6 +30,7 @@ use crate::aws::{self, Action};
 use crate::error::{ApiError, Failure, Limit};
 use crate::model::EpochSeconds;
 
+pub use generations::DeletedGeneration;
 pub use index::Listing;
 pub use known_log_groups::{KnownLogGroup, log_group_key};
 pub use workflow_definitions::{RequestedDefinition, WorkflowDefinition, definition_key};
@@ -83,7 +85,7 @@ pub enum Conditional<I> {
 /// What [`Store::find`] found.
 #[derive(Default)]
 pub struct Found {
-    /// The run, or its tombstone.
+    /// The run, or its tombstone, however old.
     pub run: Option<StoredRun>,
     /// The definition, if its key was given and it exists.
     pub definition: Option<WorkflowDefinition>,
@@ -143,7 +145,7 @@ impl Store {
             [Some(run_key.attributes()), definition_key.map(Key::attributes), log_group_key.map(Key::attributes)];
         let mut items = self.batch_get(keys.into_iter().flatten().collect()).await?;
         Ok(Found {
-            run: take(&mut items, Some(run_key))?.filter(|run| run.is_current(now)),
+            run: take(&mut items, Some(run_key))?,
             definition: take(&mut items, definition_key)?.filter(|definition| definition.is_current(now)),
             log_group_until: take(&mut items, log_group_key)?.and_then(|log_group| log_group.until(now)),
         })

@@ -1,13 +1,12 @@
 //! Workflow definitions in the table.
 
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use jiff::Timestamp;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
 
 use super::{
-    Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, read,
-    string,
+    Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, string,
 };
 use crate::error::ApiError;
 use crate::model::{
@@ -31,9 +30,9 @@ pub struct WorkflowDefinition {
     pub created_at: DateTime,
     /// The request that created it.
     pub request_id: String,
-    /// When its deletion was first requested.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deleted_at: Option<DateTime>,
+    /// How often its deletion was put behind the other records of the stream.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sweep: u64,
     /// When it is gone; `None` until its last run is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<EpochSeconds>,
@@ -58,6 +57,16 @@ pub struct RequestedDefinition {
     pub export_config: Option<WorkflowExportConfig>,
     /// The client token of the request; a random one, if it had none.
     pub client_token: ClientToken,
+}
+
+/// How long a repeated request to delete a definition changes nothing.
+const DELETION_REQUEST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long the item of a definition that is gone is kept.
+const GONE_ITEM_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+fn is_zero(sweep: &u64) -> bool {
+    *sweep == 0
 }
 
 /// The key of a workflow definition's item.
@@ -143,42 +152,74 @@ impl Store {
         account_id: &AccountId,
         page: &Page<WorkflowDefinitionName>,
     ) -> Result<Listing<WorkflowDefinitionName, WorkflowDefinitionStatus>, ApiError> {
-        self.list(&[list_key(account_id)], page).await
+        self.list(&[list_key(account_id)], page, None).await
     }
 
-    /// Marks a definition as `DELETING`, if it is still this generation and not gone. Returns it, or what is there.
+    /// Marks a definition as `DELETING`, if it is still this generation, not gone, and not asked for in the last minute:
+    /// each write makes the cleanup look for runs once more. If it was not applied, the definition of the name, if any.
     ///
     /// # Errors
     /// The errors of the call; an item that cannot be read.
-    pub async fn mark_deleting(
+    pub async fn request_deletion(
         &self,
         key: &Key<WorkflowDefinition>,
         definition_id: DefinitionId,
         now: Timestamp,
-    ) -> Result<Result<WorkflowDefinition, Option<WorkflowDefinition>>, ApiError> {
+    ) -> Result<Conditional<Option<WorkflowDefinition>>, ApiError> {
+        let at = DateTime::new(now);
         let result = self
             .client
             .update_item()
             .table_name(&self.table_name)
             .set_key(Some(key.attributes()))
-            .update_expression("SET #status = :deleting, deletedAt = if_not_exists(deletedAt, :deletedAt)")
-            .condition_expression("definitionId = :definitionId AND (attribute_not_exists(goneAt) OR goneAt > :now)")
-            .expression_attribute_values(":definitionId", string(definition_id))
+            .update_expression(
+                "SET #status = :deleting, deletedAt = if_not_exists(deletedAt, :at), deletionRequestedAt = :at",
+            )
+            .condition_expression(
+                "definitionId = :definitionId AND (attribute_not_exists(goneAt) OR goneAt > :now) \
+                 AND (attribute_not_exists(deletionRequestedAt) OR deletionRequestedAt < :aMinuteAgo)",
+            )
             .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
-            .expression_attribute_values(":deletedAt", string(DateTime::new(now)))
+            .expression_attribute_values(":at", string(at))
+            .expression_attribute_values(":aMinuteAgo", string(at - DELETION_REQUEST_INTERVAL))
             .expression_attribute_values(":now", number(EpochSeconds::new(now)))
-            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match result {
-            Ok(output) => Ok(Ok(read(key, output.attributes.unwrap_or_default())?)),
-            Err(error) => match conditional(UPDATE_ITEM, key, Err::<(), _>(error))? {
-                Conditional::NotApplied(existing) => Ok(Err(existing)),
-                Conditional::Applied => Ok(Err(None)),
-            },
-        }
+        conditional(UPDATE_ITEM, key, result)
+    }
+
+    /// Puts the deletion of a definition's runs behind the other records of the stream: the new image has `sweep` + 1.
+    /// Not applied if the deletion is over or another record has continued it.
+    ///
+    /// # Errors
+    /// The errors of the call.
+    pub async fn continue_deletion(
+        &self,
+        key: &Key<WorkflowDefinition>,
+        definition_id: DefinitionId,
+        sweep: u64,
+    ) -> Result<(), ApiError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table_name)
+            .set_key(Some(key.attributes()))
+            .update_expression("SET sweep = :next")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":definitionId", string(definition_id))
+            .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
+            .expression_attribute_values(":next", number(sweep + 1));
+        let is_deleting = "definitionId = :definitionId AND #status = :deleting AND attribute_not_exists(goneAt)";
+        update = match sweep {
+            0 => update.condition_expression(format!("{is_deleting} AND attribute_not_exists(sweep)")),
+            _ => update
+                .condition_expression(format!("{is_deleting} AND sweep = :sweep"))
+                .expression_attribute_values(":sweep", number(sweep)),
+        };
+        conditional(UPDATE_ITEM, key, update.send().await).map(drop)
     }
 
     /// Sets when a definition without runs is gone, unless that is already set. The item leaves the index and keeps
@@ -191,7 +232,6 @@ impl Store {
         key: &Key<WorkflowDefinition>,
         definition_id: DefinitionId,
         gone_at: EpochSeconds,
-        expires_at: EpochSeconds,
     ) -> Result<(), ApiError> {
         let result = self
             .client
@@ -201,10 +241,14 @@ impl Store {
             .update_expression(
                 "SET goneAt = :goneAt, expiresAt = :expiresAt REMOVE description, exportConfig, listKey, sortKey",
             )
-            .condition_expression("definitionId = :definitionId AND attribute_not_exists(goneAt)")
+            .condition_expression(
+                "definitionId = :definitionId AND #status = :deleting AND attribute_not_exists(goneAt)",
+            )
+            .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))
+            .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
             .expression_attribute_values(":goneAt", number(gone_at))
-            .expression_attribute_values(":expiresAt", number(expires_at))
+            .expression_attribute_values(":expiresAt", number(gone_at + GONE_ITEM_LIFETIME))
             .send()
             .await;
         conditional(UPDATE_ITEM, key, result).map(drop)

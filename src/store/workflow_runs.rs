@@ -1,10 +1,13 @@
 //! Workflow runs in the table.
 
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
+use tracing::error;
 
+use super::index::Entry;
 use super::{
     Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, string,
 };
@@ -16,6 +19,12 @@ use crate::model::{
 
 /// The number of index partitions over which a definition's runs are spread. Each takes 1,000 writes per second.
 const SHARDS: u8 = 4;
+
+/// The condition of a write that deletes a run. A tombstone is told from a run by its status.
+const IS_RUN_OF_DEFINITION: &str = "definitionId = :definitionId AND #status <> :deleting";
+
+/// The maximum number of runs that [`Store::runs_to_delete`] finds.
+const RUNS_TO_DELETE: usize = 256;
 
 /// How long a tombstone lives. Until then, no late retry of a create brings its run back.
 const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -36,6 +45,9 @@ pub struct WorkflowRun {
     pub ended_at: Option<DateTime>,
     /// The request that started it.
     pub request_id: String,
+    /// When DynamoDB may delete the item, if runs have a retention. It decides nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<EpochSeconds>,
 }
 
 /// The part of a run that never changes. Two creates are the same request if they are equal in it.
@@ -107,20 +119,22 @@ impl Tombstone {
 }
 
 impl StoredRun {
-    /// The run, if it belongs to this definition and is not deleted.
+    /// The run, if it belongs to this definition, is not deleted and started after `oldest`.
     #[must_use]
-    pub fn of(self, definition_id: DefinitionId) -> Option<Box<WorkflowRun>> {
+    pub fn of(self, definition_id: DefinitionId, oldest: Option<DateTime>) -> Option<Box<WorkflowRun>> {
         match self {
-            Self::Run(run) if run.requested.definition_id == definition_id => Some(run),
+            Self::Run(run) if run.requested.definition_id == definition_id && Some(run.started_at) > oldest => {
+                Some(run)
+            }
             Self::Run(_) | Self::Tombstone(_) => None,
         }
     }
 
-    /// Whether it still exists for the API.
+    /// Whether the client token that started it still is taken. [`Store::put_run`]'s condition agrees with it.
     #[must_use]
-    pub fn is_current(&self, now: Timestamp) -> bool {
+    pub fn blocks_token(&self, now: Timestamp, free: Option<DateTime>) -> bool {
         match self {
-            Self::Run(_) => true,
+            Self::Run(run) => Some(run.started_at) > free,
             Self::Tombstone(tombstone) => tombstone.is_current(now),
         }
     }
@@ -141,15 +155,22 @@ impl Store {
         &self,
         key: &Key<StoredRun>,
         definition_id: DefinitionId,
+        oldest: Option<DateTime>,
     ) -> Result<Option<Box<WorkflowRun>>, ApiError> {
-        Ok(self.get(key).await?.and_then(|run| run.of(definition_id)))
+        Ok(self.get(key).await?.and_then(|run| run.of(definition_id, oldest)))
     }
 
     /// Writes the run unless its key is taken. This is the commit point of a create and the whole idempotency protocol.
+    /// The key of a run that started at `free` or before is not taken.
     ///
     /// # Errors
     /// The errors of the call; an existing item that cannot be read.
-    pub async fn put_run(&self, run: &WorkflowRun, now: Timestamp) -> Result<Conditional<StoredRun>, ApiError> {
+    pub async fn put_run(
+        &self,
+        run: &WorkflowRun,
+        now: Timestamp,
+        free: Option<DateTime>,
+    ) -> Result<Conditional<StoredRun>, ApiError> {
         let RequestedRun { account_id, workflow_run_id, definition_id, .. } = &run.requested;
         let key = run_key(account_id, workflow_run_id);
         let sort_key = SortKey { at: run.started_at, id: workflow_run_id.clone() };
@@ -157,16 +178,22 @@ impl Store {
         item.insert("listKey".into(), string(list_key(*definition_id, shard(workflow_run_id))));
         item.insert("sortKey".into(), string(sort_key));
         let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
-        let result = put
-            .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
+        let mut put = put
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str()))
             .expression_attribute_values(":now", number(EpochSeconds::new(now)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        conditional(PUT_ITEM, &key, result)?.or_existing(&key)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let is_free = "attribute_not_exists(pk) OR (#status = :deleting AND expiresAt <= :now)";
+        put = match free {
+            Some(free) => put
+                .condition_expression(format!("{is_free} OR startedAt <= :free"))
+                .expression_attribute_values(":free", string(free)),
+            None => put.condition_expression(is_free),
+        };
+        conditional(PUT_ITEM, &key, put.send().await)?.or_existing(&key)
     }
 
-    /// Reads a page of the runs of a definition.
+    /// Reads a page of the runs of a definition that started after `oldest`.
     ///
     /// # Errors
     /// The errors of the calls; an item that cannot be read.
@@ -174,13 +201,32 @@ impl Store {
         &self,
         definition_id: DefinitionId,
         page: &Page<WorkflowRunId>,
+        oldest: Option<DateTime>,
     ) -> Result<Listing<WorkflowRunId, WorkflowRunStatus>, ApiError> {
-        let list_keys: Vec<_> = (0..SHARDS).map(|shard| list_key(definition_id, shard)).collect();
-        self.list(&list_keys, page).await
+        self.list(&list_keys(definition_id), page, oldest).await
     }
 
-    /// Sets the state of a run of this definition, if it is `RUNNING` and, if `latest_start` is given, started after
-    /// it.
+    /// Finds runs of a definition of any age, to delete them: those after a sort key, and the sort key of the last one if
+    /// there are more. What cannot be read is logged, since it must not hold up what can.
+    ///
+    /// # Errors
+    /// The errors of the calls.
+    pub async fn runs_to_delete(
+        &self,
+        definition_id: DefinitionId,
+        after: Option<&str>,
+    ) -> Result<(Vec<WorkflowRunId>, Option<String>), ApiError> {
+        let items = self.merged(&list_keys(definition_id), true, after, RUNS_TO_DELETE).await?;
+        let last = items.get(RUNS_TO_DELETE - 1).map(|(sort_key, _)| sort_key.clone());
+        let readable = items.into_iter().take(RUNS_TO_DELETE).filter_map(|(sort_key, item)| {
+            let entry = from_item::<_, Entry<WorkflowRunId, WorkflowRunStatus>>(item);
+            let skipped = |reason| error!(%definition_id, sort_key, %reason, "an entry of the index is not a run's");
+            entry.map_err(skipped).ok().map(|entry| entry.sort_key.id)
+        });
+        Ok((readable.collect(), last))
+    }
+
+    /// Sets the state of a run of this definition, if it is `RUNNING` and started after `latest_start`, if that is given.
     ///
     /// # Errors
     /// The errors of the call; an item that cannot be read.
@@ -217,7 +263,7 @@ impl Store {
         conditional(UPDATE_ITEM, key, update.send().await)
     }
 
-    /// Replaces a run of this definition with its tombstone, which removes it from the index.
+    /// Replaces a run of this definition that started after `oldest` with its tombstone, which removes it from the index.
     ///
     /// # Errors
     /// The errors of the call; an item that cannot be read.
@@ -225,24 +271,56 @@ impl Store {
         &self,
         key: &Key<StoredRun>,
         definition_id: DefinitionId,
+        oldest: Option<DateTime>,
         now: Timestamp,
     ) -> Result<Conditional<Option<StoredRun>>, ApiError> {
+        let mut put = self.put_tombstone(key, definition_id, now)?;
+        if let Some(oldest) = oldest {
+            put = put
+                .condition_expression(format!("{IS_RUN_OF_DEFINITION} AND startedAt > :oldest"))
+                .expression_attribute_values(":oldest", string(oldest));
+        }
+        let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        conditional(PUT_ITEM, key, put.send().await)
+    }
+
+    /// Does the same with a run of any age, and does not read what exists instead. Returns whether there was such a run.
+    ///
+    /// # Errors
+    /// The errors of the call.
+    pub async fn sweep_run(
+        &self,
+        key: &Key<StoredRun>,
+        definition_id: DefinitionId,
+        now: Timestamp,
+    ) -> Result<bool, ApiError> {
+        let result = self.put_tombstone(key, definition_id, now)?.send().await;
+        Ok(matches!(conditional(PUT_ITEM, key, result)?, Conditional::Applied))
+    }
+
+    fn put_tombstone(
+        &self,
+        key: &Key<StoredRun>,
+        definition_id: DefinitionId,
+        now: Timestamp,
+    ) -> Result<PutItemFluentBuilder, ApiError> {
         let tombstone = Tombstone {
             definition_id,
             status: WorkflowRunStatus::Deleting,
             expires_at: EpochSeconds::new(now) + TOMBSTONE_LIFETIME,
         };
         let put = self.client.put_item().table_name(&self.table_name).set_item(Some(attributes(key, &tombstone)?));
-        let result = put
-            .condition_expression("definitionId = :definitionId AND #status <> :deleting")
+        Ok(put
+            .condition_expression(IS_RUN_OF_DEFINITION)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))
-            .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        conditional(PUT_ITEM, key, result)
+            .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str())))
     }
+}
+
+/// The keys of all partitions of a definition's runs.
+fn list_keys(definition_id: DefinitionId) -> Vec<String> {
+    (0..SHARDS).map(|shard| list_key(definition_id, shard)).collect()
 }
 
 fn list_key(definition_id: DefinitionId, shard: u8) -> String {

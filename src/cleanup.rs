@@ -1,0 +1,248 @@
+//! From records of the table's stream to the runs of deleted definitions, deleted.
+//!
+//! A deletion answers when its definition is `DELETING`, which is a record of the stream; whatever the number of runs, the
+//! caller need not wait. A record is handled by what it shows, and handling it twice, late or out of turn does no harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::SignedDuration;
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::known::definitions;
+use crate::model::{AccountId, DefinitionId, EpochSeconds, WorkflowDefinitionName};
+use crate::request_log::LogWriter;
+use crate::store::{DeletedGeneration, definition_key, run_key};
+
+/// How many runs are deleted concurrently.
+const CONCURRENT_DELETIONS: usize = 32;
+
+/// How long before Lambda's deadline a sweep stops, so that it can still put itself behind the other records.
+const TIME_TO_CONTINUE: Duration = Duration::from_secs(10);
+
+/// The longest that a sweep may take if the deadline is unknown.
+const LONGEST_SWEEP: Duration = Duration::from_secs(300);
+
+/// How long a definition lingers once its runs are deleted. After that, no process can still know it as `ACTIVE` (60
+/// seconds) or be about to write a run of it.
+const LINGER: SignedDuration = SignedDuration::from_secs(120);
+const _: () = assert!(LINGER.as_secs() >= 2 * definitions::TIME_TO_LIVE.as_secs());
+
+/// How long after a sweep the next one looks for runs that landed late. A signed request is good for minutes.
+const GENERATION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long a failed invocation waits, so that Lambda does not repeat the record at once.
+const FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+/// A record of the table's stream that there is something to do for.
+pub enum Record {
+    /// A definition is being deleted: its new image is `DELETING` and has no `goneAt`.
+    DefinitionDeleting {
+        /// The definition's account.
+        account_id: AccountId,
+        /// Its name.
+        name: WorkflowDefinitionName,
+        /// Its generation.
+        definition_id: DefinitionId,
+        /// How often its deletion was put behind the other records.
+        sweep: u64,
+    },
+    /// The item of a deleted generation has expired and was removed.
+    GenerationRemoved {
+        /// The account whose definition it was.
+        account_id: AccountId,
+        /// The generation.
+        definition_id: DefinitionId,
+    },
+}
+
+/// Deletes the runs of deleted definitions.
+pub struct Cleanup {
+    app: Arc<App>,
+    function_name: String,
+    log: LogWriter,
+}
+
+/// What came of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// No run is left.
+    Finished,
+    /// Time is up. Another record continues.
+    Continues,
+    /// Another record has done it, or continues it.
+    Stale,
+}
+
+impl Cleanup {
+    /// A cleanup that writes a line about each record.
+    #[must_use]
+    pub fn new(app: Arc<App>, function_name: String, log: LogWriter) -> Self {
+        Self { app, function_name, log }
+    }
+
+    /// Handles a record, for which there is this much time.
+    ///
+    /// # Errors
+    /// An AWS call failed, and Lambda must repeat the record.
+    pub async fn handle(&self, record: &Record, time_left: Duration) -> Result<(), ApiError> {
+        let started = Instant::now();
+        let mut deleted = 0;
+        let until = started + time_left.min(LONGEST_SWEEP).saturating_sub(TIME_TO_CONTINUE);
+        let result = match record {
+            Record::DefinitionDeleting { account_id, name, definition_id, sweep } => {
+                self.definition(account_id, name, *definition_id, *sweep, until, &mut deleted).await
+            }
+            Record::GenerationRemoved { account_id, definition_id } => {
+                self.generation(account_id, *definition_id, until, &mut deleted).await
+            }
+        };
+        self.write_line(record, &result, deleted, started.elapsed());
+        if result.is_err() {
+            sleep(FAILURE_DELAY).await;
+        }
+        result.map(drop)
+    }
+
+    async fn definition(
+        &self,
+        account_id: &AccountId,
+        name: &WorkflowDefinitionName,
+        definition_id: DefinitionId,
+        sweep: u64,
+        until: Instant,
+        deleted: &mut u32,
+    ) -> Result<Progress, ApiError> {
+        let store = &self.app.store;
+        let key = definition_key(account_id, name);
+        let definition = store.get_definition(&key, self.app.now()).await?;
+        let is_current = definition.is_some_and(|definition| {
+            definition.definition_id == definition_id && definition.gone_at.is_none() && definition.sweep == sweep
+        });
+        if !is_current {
+            return Ok(Progress::Stale);
+        }
+        if !self.sweep(account_id, definition_id, until, deleted).await? {
+            store.continue_deletion(&key, definition_id, sweep).await?;
+            return Ok(Progress::Continues);
+        }
+        // The item that brings the last sweep comes first: once the definition has `goneAt`, no record would put it.
+        self.put_generation(account_id, definition_id).await?;
+        // From now on, since only now is it certain that the table has shown the definition as `DELETING`.
+        let gone_at = EpochSeconds::at_or_after(self.app.now() + LINGER);
+        store.mark_gone(&key, definition_id, gone_at).await?;
+        Ok(Progress::Finished)
+    }
+
+    /// Deletes what a process started while it still knew the definition as `ACTIVE`, and what landed late.
+    async fn generation(
+        &self,
+        account_id: &AccountId,
+        definition_id: DefinitionId,
+        until: Instant,
+        deleted: &mut u32,
+    ) -> Result<Progress, ApiError> {
+        if self.sweep(account_id, definition_id, until, deleted).await? {
+            return Ok(Progress::Finished);
+        }
+        self.put_generation(account_id, definition_id).await?;
+        Ok(Progress::Continues)
+    }
+
+    async fn put_generation(&self, account_id: &AccountId, definition_id: DefinitionId) -> Result<(), ApiError> {
+        let expires_at = EpochSeconds::at_or_after(self.app.now() + GENERATION_LIFETIME);
+        let generation = DeletedGeneration { account_id: account_id.clone(), expires_at };
+        self.app.store.put_generation(definition_id, &generation).await
+    }
+
+    /// Deletes the runs of a generation, of any age, until the index shows none that is left, or until time is up but for
+    /// at least one round. Returns whether none is left.
+    ///
+    /// The index lags behind: it may show runs that are deleted. A tombstone that is not put proves that there is no run
+    /// of this generation to delete.
+    async fn sweep(
+        &self,
+        account_id: &AccountId,
+        definition_id: DefinitionId,
+        until: Instant,
+        deleted: &mut u32,
+    ) -> Result<bool, ApiError> {
+        let store = &self.app.store;
+        let mut after: Option<String> = None;
+        let mut found_any = false;
+        loop {
+            let (runs, last) = store.runs_to_delete(definition_id, after.as_deref()).await?;
+            let deletions = runs.into_iter().map(|id| async move {
+                store.sweep_run(&run_key(account_id, &id), definition_id, self.app.now()).await
+            });
+            let mut deletions = stream::iter(deletions).buffer_unordered(CONCURRENT_DELETIONS);
+            while let Some(was_there) = deletions.try_next().await? {
+                *deleted += u32::from(was_there);
+                found_any |= was_there;
+            }
+            after = last;
+            if after.is_none() {
+                if !found_any {
+                    return Ok(true);
+                }
+                found_any = false;
+            }
+            if Instant::now() >= until {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn write_line(&self, record: &Record, result: &Result<Progress, ApiError>, deleted: u32, duration: Duration) {
+        let (account_id, definition_id, name) = match record {
+            Record::DefinitionDeleting { account_id, definition_id, name, .. } => {
+                (account_id, definition_id, Some(name.as_str()))
+            }
+            Record::GenerationRemoved { account_id, definition_id } => (account_id, definition_id, None),
+        };
+        let line = Line {
+            timestamp: format!("{:.3}", self.app.now()),
+            level: if result.is_ok() { "INFO" } else { "ERROR" },
+            message: "cleanup",
+            function_name: &self.function_name,
+            account_id: account_id.as_str(),
+            workflow_definition_name: name,
+            definition_id: definition_id.to_string(),
+            outcome: match result {
+                Ok(Progress::Finished) => "finished",
+                Ok(Progress::Continues) => "continues",
+                Ok(Progress::Stale) => "stale",
+                Err(_) => "failed",
+            },
+            detail: result.as_ref().err().map(ApiError::detail),
+            runs_deleted: deleted,
+            duration_ms: (duration.as_secs_f64() * 1e6).round() / 1e3,
+        };
+        // Writing to memory does not fail.
+        if let Ok(mut json) = serde_json::to_vec(&line) {
+            json.push(b'\n');
+            (self.log)(&json);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: &'static str,
+    message: &'static str,
+    function_name: &'a str,
+    account_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_definition_name: Option<&'a str>,
+    definition_id: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    runs_deleted: u32,
+    duration_ms: f64,
+}
