@@ -7,7 +7,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 
 use jiff::SignedDuration;
 
-use crate::aws::http_client;
+pub use crate::aws::http_client;
 use crate::model::{AccountId, RunRetention, RunTimeout};
 
 /// The function's configuration.

@@ -62,7 +62,9 @@ impl Function {
                 }
                 let time_left = time_left(event.context.deadline, now).unwrap_or(Duration::MAX);
                 for record in records.into_iter().filter_map(record) {
-                    self.cleanup.handle(&record, time_left).await.map_err(|error| error.detail())?;
+                    // In a box, since requests need not make room for it.
+                    let handled = Box::pin(self.cleanup.handle(&record, time_left)).await;
+                    handled.map_err(|error| error.detail())?;
                 }
                 Ok(None)
             }

@@ -1,6 +1,6 @@
 //! The HTTP client of both AWS clients.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use aws_config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Connector;
@@ -21,17 +21,22 @@ pub fn http_client(timeouts: &TimeoutConfig) -> SharedHttpClient {
     settings.set_read_timeout(timeouts.read_timeout());
     let settings = settings.build();
     let pooled = connector(&settings, usize::MAX);
-    let connector = SharedHttpConnector::new(Connections { pooled, unpooled: OnceLock::new(), settings });
+    let connections = Connections(Arc::new(Pools { pooled, unpooled: OnceLock::new(), settings }));
+    let connector = SharedHttpConnector::new(connections);
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// Takes a connection from the pool only for an attempt that another one can follow, and opens one for any other.
+/// Takes a connection from the pool for a call's first attempt, and opens one for any other.
 ///
-/// While Lambda freezes the process, the other side forgets idle connections. The next call on each of them fails, and if
-/// a call has no more attempts than there are such connections, so does the request. Like this, a call meets at most one,
-/// however many there are.
+/// While Lambda freezes the process, the other side forgets idle connections. If the next segment on one is answered with
+/// RST, the request is sent once more on a new connection, without drawing on the SDK's retry quota, which many dead
+/// connections would exhaust. If it is not answered at all, the attempt times out, and the next one opens a connection; a
+/// call that has no other attempt does so immediately. So however many idle connections are dead, no request fails for it.
 #[derive(Debug)]
-struct Connections {
+struct Connections(Arc<Pools>);
+
+#[derive(Debug)]
+struct Pools {
     pooled: Connector,
     unpooled: OnceLock<Connector>,
     settings: HttpConnectorSettings,
@@ -41,11 +46,25 @@ impl HttpConnector for Connections {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // The SDK's own header, for example `attempt=1; max=3`.
         let attempt = request.headers().get("amz-sdk-request").unwrap_or_default();
-        if attempt.starts_with("attempt=1;") && !attempt.ends_with("max=1") {
-            self.pooled.call(request)
-        } else {
-            self.unpooled.get_or_init(|| connector(&self.settings, 0)).call(request)
-        }
+        let is_first_of_several = attempt.starts_with("attempt=1;") && !attempt.ends_with("max=1");
+        let Some(again) = is_first_of_several.then(|| request.try_clone()).flatten() else {
+            return self.0.unpooled().call(request);
+        };
+        let response = self.0.pooled.call(request);
+        let pools = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            match response.await {
+                Err(error) if error.is_io() => pools.unpooled().call(again).await,
+                response => response,
+            }
+        })
+    }
+}
+
+impl Pools {
+    /// A connector that opens a connection for each request, built when it is first needed.
+    fn unpooled(&self) -> &Connector {
+        self.unpooled.get_or_init(|| connector(&self.settings, 0))
     }
 }
 

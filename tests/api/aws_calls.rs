@@ -70,7 +70,10 @@ async fn an_operation_on_definitions_makes_one_call() {
         assert_eq!((response.status, app.calls()), (status, vec![call.to_owned()]), "{method} {path}");
     }
     assert_eq!(app.call(LOCAL_ACCOUNT, "DELETE", &definition("flow"), Value::Null).await.status, 202);
-    assert_eq!(app.calls(), ["UpdateItem", "Query", "Query", "Query", "Query", "UpdateItem"]);
+    assert_eq!(app.calls(), ["UpdateItem"]);
+    let cold = app.other_process(LOCAL_ACCOUNT).await;
+    assert_eq!(cold.call(LOCAL_ACCOUNT, "DELETE", &definition("demo"), Value::Null).await.status, 202);
+    assert_eq!(app.calls(), ["GetItem", "UpdateItem"]);
 }
 
 #[tokio::test]

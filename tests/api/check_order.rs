@@ -92,6 +92,9 @@ async fn a_token_that_is_taken_conflicts_before_a_definition_that_is_being_delet
     let first = app.put(create().to_string()).await;
     let id = first.body["workflowRunId"].as_str().unwrap();
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    let replay = app.put(create().to_string()).await;
+    assert_eq!((replay.status, replay.header("idempotent-replayed")), (201, Some("true")));
+    app.clean_up().await;
     // Its run is a tombstone now: a used token conflicts with the run, an unused one with the definition.
     app.put(create().to_string()).await.assert_conflict("workflow-run", id);
     let unused = body(&TOKEN.replace('0', "1"), "/a").to_string();

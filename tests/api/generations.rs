@@ -1,14 +1,12 @@
 //! A definition that was deleted, the name that it leaves, and the runs that may still be left of it.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
-use local::gateway::{self, LOCAL_ACCOUNT};
+use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
-use crate::support::events::{DEFINITIONS, definition, rest, run, runs};
-use crate::support::table::{attributes, number, text};
+use crate::support::events::{DEFINITIONS, definition, run, runs};
+use crate::support::table::{number, text};
 use crate::support::{ApiResponse, Clock, Fault, TOKEN, TestApp, body};
 
 const OTHER_TOKEN: &str = "another-client-token-of-36-characters";
@@ -24,6 +22,7 @@ async fn deleted(clock: &Clock) -> TestApp {
     let app = TestApp::start_at(clock).await;
     assert_eq!(create(&app, TOKEN).await.status, 201);
     app.delete_definition(LOCAL_ACCOUNT, "flow").await;
+    app.clean_up().await;
     app
 }
 
@@ -43,7 +42,7 @@ async fn a_name_is_free_for_a_new_token_two_minutes_after_the_deletion_and_not_b
         let item = app.definition_item(LOCAL_ACCOUNT, "flow").await;
         assert_ne!(text(&item, "definitionId"), old);
         assert_eq!((text(&item, "status"), text(&item, "createdAt")), ("ACTIVE", &*clock.text()));
-        for absent in ["deletedAt", "goneAt", "expiresAt"] {
+        for absent in ["deletedAt", "deletionRequestedAt", "sweep", "goneAt", "expiresAt"] {
             assert!(!item.contains_key(absent), "{item:?}");
         }
         let listed = app.send("POST", DEFINITIONS, "").await.body;
@@ -147,6 +146,7 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
     assert_eq!(app.items("run/").await, before);
     // To delete the new definition does not delete them either.
     app.delete_definition(LOCAL_ACCOUNT, "flow").await;
+    app.clean_up().await;
     assert_eq!(app.items("run/").await, before);
 }
 
@@ -159,6 +159,7 @@ async fn a_process_that_knows_the_old_definition_starts_runs_for_a_minute_and_no
     assert_eq!(stale.send("GET", &definition("demo"), "").await.status, 200);
     clock.advance_seconds(10);
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    app.clean_up().await;
     let gone_at = number(&app.definition_item(LOCAL_ACCOUNT, "demo").await, "goneAt");
 
     clock.advance_seconds(49);
@@ -191,56 +192,13 @@ async fn a_process_that_knows_the_old_definition_starts_runs_for_a_minute_and_no
 }
 
 #[tokio::test]
-async fn a_run_that_starts_while_its_definition_is_swept_is_deleted_by_the_next_request() {
-    let clock = Clock::new();
-    let app = TestApp::start_at(&clock).await;
-    let stale = app.other_process(LOCAL_ACCOUNT).await;
-    stale.start_run("demo").await;
-    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
-    let late = stale.start_run("demo").await;
-    // While it is being deleted, its runs can be ended and deleted as ever.
-    let ended = stale.start_run("demo").await;
-    assert_eq!(app.end_run("demo", &ended, "FAILED").await.status, 200);
-    app.send("DELETE", &run("demo", &ended), "").await.assert_success(202, &json!({"status": "DELETING"}));
-    let item = app.definition_item(LOCAL_ACCOUNT, "demo").await;
-    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
-    assert_eq!(attributes(&app.run_item(&late).await), ["definitionId", "expiresAt", "pk", "status"]);
-    assert_eq!(app.definition_item(LOCAL_ACCOUNT, "demo").await, item);
-}
-
-#[tokio::test]
-async fn a_sweep_leaves_alone_what_the_token_of_its_run_has_started_since() {
-    let clock = Clock::new();
-    let app = TestApp::start_at(&clock).await;
-    app.define(LOCAL_ACCOUNT, "other").await;
-    let started = app.call(LOCAL_ACCOUNT, "PUT", &runs("demo"), body(TOKEN, "/a")).await;
-    let id = started.body["workflowRunId"].as_str().unwrap();
-    let old = app.run_item(id).await;
-    app.send("DELETE", &run("demo", id), "").await;
-    clock.advance_seconds(DAY);
-    // The same id, under another definition; and the index still shows the old one, as under another key.
-    assert_eq!(app.call(LOCAL_ACCOUNT, "PUT", &runs("other"), body(TOKEN, "/a")).await.body, started.body);
-    let mut item = app.run_item(id).await;
-    item.insert("listKey".into(), old["listKey"].clone());
-    app.put_item(item.clone()).await;
-
-    // The sweep goes on as long as the index shows the run: for little time here, and it may even end with the invocation.
-    let event = rest(LOCAL_ACCOUNT, "DELETE", &definition("demo"), "").to_string();
-    let time = Duration::from_millis(1_300);
-    app.calls();
-    gateway::invoke(&app.function, event.as_bytes(), time).await.unwrap();
-    assert!(app.calls().contains(&"PutItem".to_owned()));
-    assert!(!app.definition_item(LOCAL_ACCOUNT, "demo").await.contains_key("goneAt"));
-    assert_eq!(app.run_item(id).await, item);
-}
-
-#[tokio::test]
 async fn a_create_whose_outcome_was_unknown_cannot_bring_back_what_was_deleted_since() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     app.fail("PutItem", 3, Fault::Lost);
     create(&app, TOKEN).await.assert_error(500, "InternalServerException", json!({}));
     app.delete_definition(LOCAL_ACCOUNT, "flow").await;
+    app.clean_up().await;
     for seconds in [0, 120] {
         clock.advance_seconds(seconds);
         create(&app, TOKEN).await.assert_conflict("workflow-definition", "flow");

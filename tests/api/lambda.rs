@@ -246,9 +246,12 @@ fn with_a_variable_that_is_not_valid_the_function_does_not_start_and_says_what_i
         ("AWS_REGION", "us-east-1"),
         ("TABLE_NAME", "workflow-runs"),
     ];
-    for (variable, value) in
-        [("UNSIGNED_ACCOUNT_ID", "1234"), ("RUN_LOG_RETENTION_DAYS", "2"), ("RUN_TIMEOUT_HOURS", "8761")]
-    {
+    for (variable, value) in [
+        ("UNSIGNED_ACCOUNT_ID", "1234"),
+        ("RUN_LOG_RETENTION_DAYS", "2"),
+        ("RUN_TIMEOUT_HOURS", "8761"),
+        ("RUN_RETENTION_DAYS", "0"),
+    ] {
         variables.push((variable, value));
         let mut function = Function::start(&variables);
         assert!(!function.process.wait().unwrap().success());

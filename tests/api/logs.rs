@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
+use workflow_runs::Config;
+use workflow_runs::model::RunTimeout;
 
 use crate::lambda::{event, handle_events, requests};
-use crate::support::{Fault, TOKEN, TestApp, body, events};
+use crate::support::{Clock, Fault, TOKEN, TestApp, body, events};
 
 const LOG_GROUP: &str = "/workflow-runs/secret";
 const DESCRIPTION: &str = "what nobody else may read";
@@ -95,7 +97,7 @@ fn life(run: &str) -> Vec<(&'static str, &'static str, String, Value, &'static s
         ("DeleteWorkflowRun", "DELETE", of_demo.clone(), Value::Null, "unchanged", true),
         ("GetWorkflowRun", "GET", of_demo, Value::Null, "not_found", true),
         ("DeleteWorkflowDefinition", "DELETE", definition.clone(), Value::Null, "deleted", false),
-        ("DeleteWorkflowDefinition", "DELETE", definition, Value::Null, "deleted", false),
+        ("DeleteWorkflowDefinition", "DELETE", definition, Value::Null, "unchanged", false),
         ("DeleteWorkflowDefinition", "DELETE", events::definition("nope"), Value::Null, "not_found", false),
     ]
 }
@@ -287,4 +289,107 @@ async fn the_line_of_a_create_is_less_than_a_kilobyte() {
     let (_, log) = handle_events(&app, events, &[]).await;
     let warm = log.lines().last().unwrap();
     assert!((700..1_000).contains(&warm.len()), "{}: {warm}", warm.len());
+}
+
+#[tokio::test]
+async fn a_request_that_ends_a_run_counts_it_by_its_status() {
+    let clock = Clock::new();
+    let hour = RunTimeout(Some(SignedDuration::from_hours(1)));
+    let app = TestApp::start_with(clock.sources(), |config| Config { run_timeout: hour, ..config }).await;
+    let ended = async |status: &str, times: usize| {
+        let id = app.start_run("demo").await;
+        app.lines();
+        for _ in 0..times {
+            assert_eq!(app.end_run("demo", &id, status).await.status, 200);
+        }
+        app.lines()
+    };
+    for status in ["SUCCEEDED", "FAILED", "TIMED_OUT"] {
+        let lines = ended(status, 2).await;
+        assert_eq!((&lines[0]["runs_ended"], &lines[0]["run_status"]), (&json!(1), &json!(status)));
+        let metrics = lines[0]["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        let dimensions = json!([["function_name", "run_status"], ["function_name"]]);
+        let expected = json!({"Namespace": "WorkflowRuns", "Dimensions": dimensions, "Metrics": [{"Name": "runs_ended", "Unit": "Count"}]});
+        assert!(metrics.contains(&expected), "{metrics:?}");
+        // A repeated request ends nothing.
+        assert!(lines[1].get("runs_ended").is_none() && lines[1].get("run_status").is_none(), "{}", lines[1]);
+    }
+    let lines = ended("RUNNING", 1).await;
+    assert!(lines[0].get("runs_ended").is_none(), "{}", lines[0]);
+    // A timeout that is only derived is counted when it is stored.
+    let id = app.start_run("demo").await;
+    clock.advance(SignedDuration::from_hours(1));
+    app.lines();
+    assert_eq!(app.send("GET", &events::run("demo", &id), "").await.body["status"], "TIMED_OUT");
+    for _ in 0..2 {
+        assert_eq!(app.end_run("demo", &id, "TIMED_OUT").await.status, 200);
+    }
+    let counted: Vec<_> = app.lines().iter().map(|line| line["runs_ended"].clone()).collect();
+    assert_eq!(counted, [Value::Null, json!(1), Value::Null]);
+}
+
+#[tokio::test]
+async fn a_line_is_bounded_whatever_a_caller_sends() {
+    let app = TestApp::start().await;
+    for long in ["x", "\u{1}", "\u{e9}", "\""].map(|character| character.repeat(9_000)) {
+        for (method, path) in [("PUT", events::runs("demo")), ("PURGE", format!("/{}", "x".repeat(9_000)))] {
+            let mut event = events::rest(LOCAL_ACCOUNT, method, &path, &body(TOKEN, LOG_GROUP).to_string());
+            event["requestContext"]["requestId"] = long.clone().into();
+            event["httpMethod"] = if method == "PUT" { json!("PUT") } else { long.clone().into() };
+            app.invoke(&event).await;
+        }
+        for line in app.lines() {
+            let id = line["request_id"].as_str().unwrap();
+            assert!(id.chars().count() <= 128 && !id.is_empty(), "{id}");
+            assert!(line.to_string().len() < 4_000, "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_request_says_if_it_may_have_changed_something() {
+    let cases = [
+        ("PutItem", Fault::Lost, json!("unknown")),
+        ("PutItem", Fault::Error(500, "InternalServerError"), json!("unknown")),
+        ("PutItem", Fault::Error(400, "ThrottlingException"), json!("unknown")),
+        ("PutItem", Fault::Error(400, "AccessDeniedException"), Value::Null),
+        ("PutItem", Fault::Error(400, "ResourceNotFoundException"), Value::Null),
+        ("BatchGetItem", Fault::Lost, Value::Null),
+        ("CreateLogGroup", Fault::Error(400, "AccessDeniedException"), Value::Null),
+    ];
+    for (operation, fault, change) in cases {
+        let app = TestApp::start().await;
+        app.lines();
+        app.fail(operation, 100, fault);
+        let response = app.put(body(TOKEN, LOG_GROUP).to_string()).await;
+        assert!(response.status >= 400, "{response:?}");
+        assert_eq!(app.lines().remove(0)["change"], change, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_the_stream_is_one_line_without_metrics() {
+    let app = TestApp::start().await;
+    let ids = app.start_runs("demo", 3).await;
+    let generation = app.definition_id(LOCAL_ACCOUNT, "demo").await;
+    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    app.lines();
+    app.fail("Query", 1, Fault::Error(400, "AccessDeniedException"));
+    let deletion = app.deletions().remove(0);
+    let time = std::time::Duration::from_secs(300);
+    app.hand_over(&deletion, time).await.unwrap_err();
+    app.hand_over(&deletion, time).await.unwrap();
+    app.hand_over(&deletion, time).await.unwrap();
+    app.expire_generation(&generation).await;
+    let lines = app.lines();
+    let expected =
+        [("ERROR", "failed", 0), ("INFO", "finished", ids.len()), ("INFO", "stale", 0), ("INFO", "finished", 0)];
+    assert_eq!(lines.len(), expected.len());
+    for (line, (level, outcome, deleted)) in lines.iter().zip(expected) {
+        assert_eq!((&line["level"], &line["outcome"]), (&json!(level), &json!(outcome)));
+        assert_eq!((&line["message"], &line["runs_deleted"]), (&json!("cleanup"), &json!(deleted)));
+        assert_eq!((&line["definition_id"], &line["account_id"]), (&json!(generation), &json!(LOCAL_ACCOUNT)));
+        assert!(line["duration_ms"].as_f64().is_some() && line.get("_aws").is_none(), "{line}");
+        assert_eq!(line["detail"].is_string(), outcome == "failed", "{line}");
+    }
 }

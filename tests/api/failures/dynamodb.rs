@@ -32,12 +32,11 @@ use Case::{
 use local::gateway::{self, LOCAL_ACCOUNT};
 
 /// The operations with the calls that they make.
-const CASES: [(Case, &str); 16] = [
+const CASES: [(Case, &str); 15] = [
     (CreateDefinition, "PutItem"),
     (GetDefinition, "GetItem"),
     (ListDefinitions, "Query"),
     (DeleteDefinition, "UpdateItem"),
-    (DeleteDefinition, "Query"),
     (CreateRun(true), "PutItem"),
     (CreateRun(false), "BatchGetItem"),
     (CreateRun(false), "PutItem"),
@@ -229,23 +228,5 @@ async fn an_item_that_cannot_be_read_is_a_500() {
             app.put_item(broken).await;
         }
         assert_internal(&case.send(&app, &id).await);
-    }
-}
-
-#[tokio::test]
-async fn a_deletion_of_runs_that_is_denied_or_throttled_says_so() {
-    for (fault, status) in
-        [(Fault::Error(400, "AccessDeniedException"), 403), (Fault::Error(400, "ThrottlingException"), 429)]
-    {
-        let (app, id) = DeleteDefinition.start().await;
-        app.fail("PutItem", 100, fault);
-        assert_eq!(DeleteDefinition.send(&app, &id).await.status, status);
-        app.heal();
-        // The second UpdateItem says that the definition is gone.
-        app.fail("UpdateItem", 1, Fault::Pass);
-        app.fail("UpdateItem", 100, fault);
-        assert_eq!(DeleteDefinition.send(&app, &id).await.status, status);
-        app.heal();
-        assert_eq!(DeleteDefinition.send(&app, &id).await.status, 202);
     }
 }

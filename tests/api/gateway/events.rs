@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use local::gateway::LOCAL_ACCOUNT;
+use local::gateway::{self, LOCAL_ACCOUNT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -278,4 +278,90 @@ async fn an_http_api_gets_the_same_responses_as_a_rest_api() {
     assert_eq!(of_both(events::http).await, responses);
     let statuses: Vec<_> = responses.iter().map(|(status, ..)| *status).collect();
     assert_eq!(statuses, [201, 200, 200, 201, 200, 200, 200, 409, 400, 202, 202, 404]);
+}
+
+/// Each of these was an invocation error, and so a 502, when a library's types parsed the event.
+#[tokio::test]
+async fn a_member_that_is_not_used_may_hold_anything() {
+    let app = TestApp::start().await;
+    for (make, at) in [(events::rest as fn(&str, &str, &str, &str) -> Value, "rest"), (events::http, "http")] {
+        for (pointer, value) in [
+            ("headers", json!({"content-length": 13})),
+            ("headers", json!({"x": "\u{7f}"})),
+            ("headers", json!(["x"])),
+            ("multiValueHeaders", json!({"x": [1, null]})),
+            ("cookies", json!(7)),
+            ("stageVariables", json!({"x": {}})),
+            ("rawQueryString", json!("a b\u{1}")),
+            ("requestContext", json!({"identity": {"amr": null, "clientCert": {}, "accountId": LOCAL_ACCOUNT}})),
+            (
+                "requestContext",
+                json!({"authorizer": {"iam": {"accountId": LOCAL_ACCOUNT, "x": 1}, "claims": {"a": true}}}),
+            ),
+            ("requestContext", json!({"authentication": {"clientCert": {"subjectDN": 1}}, "timeEpoch": "x"})),
+        ] {
+            let mut event = create(make);
+            match value.as_object().filter(|_| pointer == "requestContext") {
+                Some(members) => event[pointer].as_object_mut().unwrap().extend(members.clone()),
+                None => event[pointer] = value.clone(),
+            }
+            let response = app.invoke(&event).await;
+            assert_eq!(response["statusCode"], 201, "{at} {pointer} {value}: {response}");
+        }
+        // What is not even valid Unicode.
+        let event = create(make).to_string();
+        let text = event.replacen('{', r#"{"\ud800": "\ud800", "x": 1e999, "#, 1);
+        let response = gateway::invoke(&app.function, text.as_bytes(), gateway::TIMEOUT).await.unwrap();
+        assert_eq!(response["statusCode"], 201, "{at}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_used_and_of_the_wrong_type_is_absent() {
+    let app = TestApp::start().await;
+    for (make, at) in [(events::rest as fn(&str, &str, &str, &str) -> Value, "rest"), (events::http, "http")] {
+        for (change, status) in [
+            (json!({"requestContext": null}), 403),
+            (json!({"requestContext": "x"}), 403),
+            (json!({"requestContext": []}), 403),
+            (json!({"pathParameters": 7}), 400),
+            (json!({"pathParameters": {"workflowDefinitionName": 7}}), 400),
+            (json!({"body": {"modelId": "m"}}), 400),
+            (json!({"body": 7}), 400),
+            (json!({"isBase64Encoded": "true"}), 201),
+            (json!({"isBase64Encoded": true}), 400),
+            (json!({"body": "Hello", "isBase64Encoded": true}), 400),
+            (json!({"body": "e30=x", "isBase64Encoded": true}), 400),
+            (json!({"queryStringParameters": [], "multiValueQueryStringParameters": 7}), 201),
+        ] {
+            let mut event = create(make);
+            event.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            let response = app.invoke(&event).await;
+            assert_eq!(response["statusCode"], status, "{at} {change}: {response}");
+        }
+    }
+    // A body that does not matter does not matter.
+    let mut event = events::rest(LOCAL_ACCOUNT, "GET", "/workflow-definitions/demo", "");
+    (event["body"], event["isBase64Encoded"]) = (json!("Hello"), json!(true));
+    assert_eq!(app.invoke(&event).await["statusCode"], 200);
+    // A path that does not begin with a slash is no route.
+    let mut event = create(events::http);
+    (event["routeKey"], event["requestContext"]["routeKey"]) = (json!("$default"), json!("$default"));
+    event["rawPath"] = json!("workflow-definitions/demo/workflow-runs");
+    assert_eq!(app.invoke(&event).await["statusCode"], 404);
+    for anything in [json!(null), json!(7), json!("x"), json!([]), json!({}), json!({"Records": 7})] {
+        assert_eq!(app.invoke(&anything).await["statusCode"], 403, "{anything}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_that_no_header_can_carry_is_replaced() {
+    let app = TestApp::start().await;
+    for id in ["a\nb", "\u{7f}", ""] {
+        let mut event = create(events::rest);
+        event["requestContext"]["requestId"] = json!(id);
+        let response = app.invoke(&event).await;
+        let sent = header(&response, "x-amzn-requestid").unwrap();
+        assert!(!sent.is_empty() && sent != id, "{response}");
+    }
 }

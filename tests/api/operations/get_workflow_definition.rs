@@ -49,6 +49,7 @@ async fn a_definition_that_is_being_deleted_is_there_until_it_is_gone() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    app.clean_up().await;
     clock.advance_seconds(119);
     let response = app.send("GET", &definition("demo"), "").await;
     let expected = json!({

@@ -5,7 +5,7 @@ use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::support::events::DEFINITIONS;
-use crate::support::{Clock, Fault, TestApp};
+use crate::support::{Clock, TestApp};
 
 /// The names on a page.
 fn names(page: &Value) -> Vec<&str> {
@@ -68,16 +68,12 @@ async fn an_account_without_definitions_has_an_empty_list() {
 async fn a_definition_leaves_the_list_when_its_runs_are_deleted() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "flow").await;
-    // Its deletion begins, and does not come to its end.
-    app.fail("Query", 100, Fault::Error(400, "AccessDeniedException"));
-    let path = format!("{DEFINITIONS}/demo");
-    assert_eq!(app.call(LOCAL_ACCOUNT, "DELETE", &path, json!({})).await.status, 403);
-    app.heal();
+    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
     let listed = app.send("POST", DEFINITIONS, "").await.body;
     let demo = listed["workflowDefinitionSummaries"].as_array().unwrap();
     let demo = demo.iter().find(|summary| summary["workflowDefinitionName"] == "demo").unwrap();
     assert_eq!(demo["status"], "DELETING");
 
-    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    app.clean_up().await;
     assert_eq!(names(&app.send("POST", DEFINITIONS, "").await.body), ["flow"]);
 }

@@ -3,13 +3,14 @@
 pub mod clock;
 pub mod events;
 pub mod random;
+mod records;
 pub mod request;
 mod response;
 mod spy;
 pub mod table;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -20,6 +21,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::middleware::from_fn_with_state;
+use dynoxide::Database;
 use futures_util::{StreamExt as _, stream};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -52,6 +54,10 @@ pub struct TestApp {
     pub services: Config,
     /// The services, as the function sees them.
     pub spied: Config,
+    /// The table, with its stream.
+    pub database: Database,
+    /// The log of the function's requests and records.
+    log: Arc<Mutex<Vec<u8>>>,
     sources: Sources,
     spy: Spy,
 }
@@ -70,6 +76,7 @@ impl TestApp {
     /// A server with other sources, and another configuration.
     pub async fn start_with(sources: Sources, configure: impl FnOnce(Config) -> Config) -> Self {
         let embedded = Embedded::open(None).unwrap();
+        let database = embedded.database.clone();
         let services = embedded::config(&serve(embedded.clone().router()).await);
 
         let spy = Spy::default();
@@ -77,9 +84,10 @@ impl TestApp {
         let mut spied = configure(embedded::config(&serve(router).await));
         spied.aws = spied.aws.into_builder().region(own_region()).build();
 
-        let function = Arc::new(Function::new(spied.clone(), sources.clone(), Arc::new(|_: &[u8]| ())));
+        let log = Arc::default();
+        let function = Arc::new(Function::new(spied.clone(), sources.clone(), write_to(&log)));
         let url = serve(gateway::router(Arc::clone(&function), LOCAL_ACCOUNT)).await;
-        let app = Self { url, function, services, spied, sources, spy };
+        let app = Self { url, function, services, spied, database, log, sources, spy };
         for account_id in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
             app.define(account_id, "demo").await;
         }
@@ -95,10 +103,11 @@ impl TestApp {
     /// Another process, with another configuration.
     pub async fn reconfigured(&self, account_id: &'static str, configure: impl FnOnce(Config) -> Config) -> Self {
         let (services, spied) = (self.services.clone(), configure(self.spied.clone()));
-        let (sources, spy) = (self.sources.clone(), self.spy.clone());
-        let function = Arc::new(Function::new(spied.clone(), sources.clone(), Arc::new(|_: &[u8]| ())));
+        let (database, sources, spy) = (self.database.clone(), self.sources.clone(), self.spy.clone());
+        let log = Arc::default();
+        let function = Arc::new(Function::new(spied.clone(), sources.clone(), write_to(&log)));
         let url = serve(gateway::router(Arc::clone(&function), account_id)).await;
-        Self { url, function, services, spied, sources, spy }
+        Self { url, function, services, spied, database, log, sources, spy }
     }
 
     /// The real client's smallest request. The client adds a random client token.
@@ -180,6 +189,12 @@ impl TestApp {
         self.spy.heal();
     }
 
+    /// The lines that the function has logged since it was last asked.
+    pub fn lines(&self) -> Vec<Value> {
+        let log = std::mem::take(&mut *self.log.lock().unwrap());
+        str::from_utf8(&log).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     /// The AWS calls since it was last asked.
     pub fn calls(&self) -> Vec<String> {
         self.spy.calls()
@@ -210,6 +225,11 @@ pub fn create(client: &aws_sdk_novaact::Client, definition: &str) -> CreateWorkf
         .workflow_definition_name(definition)
         .model_id("nova-act-latest")
         .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
+}
+
+fn write_to(log: &Arc<Mutex<Vec<u8>>>) -> Arc<dyn Fn(&[u8]) + Send + Sync> {
+    let log = Arc::clone(log);
+    Arc::new(move |line: &[u8]| log.lock().unwrap().extend_from_slice(line))
 }
 
 /// The id of the run that this token starts in this account.

@@ -41,7 +41,7 @@ impl ApiResponse {
         assert_eq!((self.status, &self.body), (status, body), "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/json"));
         assert!(self.header("x-amzn-requestid").is_some_and(|id| !id.is_empty()));
-        for absent in ["x-amzn-errortype", "retry-after", "idempotent-replayed"] {
+        for absent in ["x-amzn-errortype", "retry-after", "x-amz-retry-after", "idempotent-replayed"] {
             assert_eq!(self.header(absent), None, "{self:?}");
         }
     }
@@ -99,6 +99,14 @@ impl ApiResponse {
         let mut expected = members;
         expected["__type"] = name.into();
         assert_eq!(body, expected);
+        // Both say when to try again: in seconds, and in milliseconds with jitter.
+        let seconds = self.header("retry-after").map(|seconds| seconds.parse::<u32>().unwrap());
+        let milliseconds = self.header("x-amz-retry-after").map(|milliseconds| milliseconds.parse::<u32>().unwrap());
+        let is_transient = matches!(status, 429 | 500..);
+        assert_eq!((seconds.is_some(), milliseconds.is_some()), (is_transient, is_transient), "{self:?}");
+        if let Some((seconds, milliseconds)) = seconds.zip(milliseconds) {
+            assert!((seconds * 500..=seconds * 1_500).contains(&milliseconds), "{self:?}");
+        }
     }
 
     /// The names of the fields that failed.

@@ -68,6 +68,13 @@ impl TestApp {
         put.set_item(Some(item)).send().await.unwrap();
     }
 
+    /// Deletes an item, behind the function's back.
+    pub async fn delete_item(&self, key: &str) {
+        let delete =
+            aws_sdk_dynamodb::Client::new(&self.services.aws).delete_item().table_name(&self.services.table_name);
+        delete.key("pk", AttributeValue::S(key.to_owned())).send().await.unwrap();
+    }
+
     /// The names of the log groups that exist.
     pub async fn log_groups(&self) -> Vec<String> {
         let logs = aws_sdk_cloudwatchlogs::Client::new(&self.services.aws);
