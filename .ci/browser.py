@@ -1,4 +1,5 @@
 """Support for .ci/console.py: a browser, a stand-in for the API, and accessibility checks."""
+import base64
 import contextlib
 import datetime
 import http.server
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 import urllib.parse
 import uuid
 
@@ -52,6 +54,14 @@ def address(child):
     return re.search(r"http://\S+", child.stdout.readline()).group()
 
 
+def quietly(find):
+    """Elements disappear while the page is redrawn: then there is nothing, and one looks again."""
+    try:
+        return find()
+    except Exception:
+        return None
+
+
 class Browser:
     """Headless Chromium with a fresh profile. Keeps its log and its requests."""
 
@@ -64,6 +74,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
         self.requests, self.complaints = [], []
+        self.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
 
     def close(self):
         self.driver.quit()
@@ -83,7 +94,7 @@ class Browser:
 
     def wait(self, what, condition, seconds=15):
         try:
-            result = WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: condition())
+            result = WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: quietly(condition))
         except Exception:
             self.shot("broken", ["light"])
             check(what, False, self.text("body")[:2000])
@@ -99,6 +110,39 @@ class Browser:
         except Exception:
             self.shot("broken", ["light"])
             sys.exit(f"no {css} with {text!r} in: {self.text('body')[:2000]}")
+
+    def gone(self, what, css):
+        """Waits until there is no such element, or none that one sees."""
+        self.wait(what, lambda: not [e for e in self.all(css) if e.is_displayed()])
+
+    def redrawn(self, what, css, action):
+        """Waits until an action has replaced an element."""
+        self.driver.execute_script("arguments[0].dataset.old = ''", self.one(css))
+        action()
+        self.wait(what, lambda: self.all(css) and not self.all(f"{css}[data-old]"))
+
+    def size(self, width=None, height=844):
+        """Sets the size of the window, or the usual one again."""
+        if width:
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        else:
+            self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    @property
+    def hash(self):
+        """The part of the address behind the secret."""
+        return self.driver.execute_script("return location.hash")
+
+    def texts(self, css):
+        return self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)", css)
+
+    def attributes(self, css, name):
+        return self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map((one) => one.getAttribute(arguments[1]))", css, name)
+
+    def copied(self):
+        """What the page has put on the clipboard."""
+        return self.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))")
 
     def text(self, css):
         return self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", css)
@@ -123,16 +167,9 @@ class Browser:
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
-                self.requests.append((message["params"]["request"]["method"], message["params"]["request"]["url"]))
+                sent = message["params"]
+                self.requests.append(Asked(sent["timestamp"], sent["request"]["method"], sent["request"]["url"]))
         self.complaints += [entry["message"] for entry in self.driver.get_log("browser")]
-
-
-def quietly(find):
-    """Elements disappear while the page is redrawn: look again."""
-    try:
-        return find()
-    except Exception:
-        return None
 
 
 CONTRAST = """
@@ -161,6 +198,17 @@ return poor;
 """
 
 
+# What is cut off, unless a tooltip has the whole text.
+CUT_OFF = """
+return [...document.querySelectorAll('body *')].filter((element) => {
+  if (!element.checkVisibility() || element.closest('.visually-hidden, .skip, svg, [title], .folded') || element.querySelector('[title]')) return false;
+  const { overflowX } = getComputedStyle(element);
+  const box = element.getBoundingClientRect();
+  return (overflowX !== 'visible' && element.scrollWidth > element.clientWidth + 1) || (element.innerText && box.width > 0 && box.right > innerWidth + 1);
+}).map((element) => element.outerHTML.slice(0, 200));
+"""
+
+
 def check_for_everybody(browser, name):
     """Checks names for screen readers, contrast in both schemes and a narrow window; takes screenshots."""
     # A modal dialog hides the rest of the page from screen readers.
@@ -171,31 +219,32 @@ def check_for_everybody(browser, name):
     check(f"{name}: every control, table and picture has a name", not nameless, nameless)
     for scheme in ["light", "dark"]:
         browser.media(prefers_color_scheme=scheme)
-        time.sleep(0.1)
         poor = browser.driver.execute_script(CONTRAST)
         check(f"{name}: text has a contrast of 4.5 or more, {scheme}", not poor, poor)
-    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False})
-    wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
-    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    check(f"{name}: fits a window of 390 pixels", wide <= 390, wide)
-    browser.shot(name)
+    for width, height in [(1280, 1000), (390, 1200)]:
+        browser.size(width, height)
+        wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
+        cut = browser.driver.execute_script(CUT_OFF)
+        check(f"{name}: fits a window of {width} pixels, and nothing is cut off", wide <= width and not cut, [wide, cut])
+        browser.shot(name if width == 1280 else f"{name}-{width}")
+    browser.size()
 
 
-def sample_runs(name, number):
-    """Runs as they might have been, always the same but for the time."""
+def sample_runs(name, number, gap=420, running=2, failing=14):
+    """Runs as they might have been, newest first, always the same but for the time."""
     chance = random.Random(7)
     started = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=48)
     runs = []
     for index in range(number):
-        status = "RUNNING" if index < 2 else chance.choices(["SUCCEEDED", "FAILED", "TIMED_OUT"], [80, 14, 6])[0]
-        seconds = {"SUCCEEDED": chance.lognormvariate(4.4, .8), "FAILED": chance.lognormvariate(2.6, 1), "TIMED_OUT": 1800}.get(status)
+        status = "RUNNING" if index < running else chance.choices(["SUCCEEDED", "FAILED", "TIMED_OUT"], [80, failing, 6])[0]
+        seconds = {"SUCCEEDED": chance.lognormvariate(4.4, .8), "FAILED": chance.lognormvariate(2.6, 1), "TIMED_OUT": 3600}.get(status)
         run_id = str(uuid.UUID(int=chance.getrandbits(128), version=5))
         run = {"workflowRunArn": f"arn:aws:nova-act:us-east-1:123456789012:workflow-definition/{name}/workflow-run/{run_id}",
                "workflowRunId": run_id, "status": status, "startedAt": iso(started), "modelId": "nova-act-latest", "logGroupName": f"/workflow-runs/{name}"}
         if seconds:
             run["endedAt"] = iso(started + datetime.timedelta(seconds=seconds))
         runs.append(run)
-        started -= datetime.timedelta(seconds=chance.expovariate(1 / 420))
+        started -= datetime.timedelta(seconds=chance.expovariate(1 / gap))
     return runs
 
 
@@ -228,16 +277,29 @@ def tunnel(port):
     return server.server_address[1]
 
 
+class Asked(typing.NamedTuple):
+    """A request: when it came, or was sent, and for what."""
+    time: float
+    method: str
+    url: str
+
+
 class StandIn:
-    """An API that answers reads from samples, or whatever `mode` says: (status, error name, message, headers)."""
+    """An API that answers from samples, or whatever `mode` says: (status, error name, message, headers)."""
 
     def __init__(self, certificate=None):
         created = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=12)
-        names = ["checkout-flow", "invoice-intake", "nightly-regression", "returns-portal"]
-        self.definitions = [{"workflowDefinitionName": name, "status": "ACTIVE", "createdAt": iso(created - datetime.timedelta(days=9 * n)),
-                             "workflowDefinitionArn": f"arn:aws:nova-act:us-east-1:123456789012:workflow-definition/{name}"}
-                            for n, name in enumerate(names)]
-        self.runs = sample_runs("checkout-flow", 50)
+        self.runs = {"checkout-flow": sample_runs("checkout-flow", 50),
+                     "invoice-intake": sample_runs("invoice-intake", 34, gap=5400, running=0, failing=60),
+                     # Runs every half minute of the last day, and one that nobody has ended.
+                     "nightly-regression": sample_runs("nightly-regression", 3200, gap=27, running=4, failing=1),
+                     "returns-portal": []}
+        self.runs["nightly-regression"][230] |= {"status": "RUNNING"}
+        self.runs["nightly-regression"][230].pop("endedAt", None)
+        self.definitions = {name: {"name": name, "status": "ACTIVE", "createdAt": iso(created - datetime.timedelta(days=9 * n)),
+                                   "arn": f"arn:aws:nova-act:us-east-1:123456789012:workflow-definition/{name}"}
+                            for n, name in enumerate(self.runs)}
+        self.definitions["checkout-flow"]["description"] = "Buys one item as a guest, pays with the test card and checks the confirmation mail."
         self.mode = None
         self.delay = 0
         self.asked = []
@@ -252,19 +314,19 @@ class StandIn:
             protocol_version = "HTTP/1.1"
 
             def answer(self):
-                self.rfile.read(int(self.headers.get("content-length") or 0))
-                stand_in.asked.append((self.command, self.path, dict(self.headers)))
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                stand_in.asked.append(Asked(time.monotonic(), self.command, self.path))
                 time.sleep(stand_in.delay)
-                status, body, headers = stand_in.answer(self.command, urllib.parse.urlsplit(self.path).path)
+                status, body, headers = stand_in.answer(self.command, urllib.parse.urlsplit(self.path), json.loads(body or b"{}"))
                 body = json.dumps(body).encode()
                 self.send_response(status)
-                for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+                # No kept connection: a stopped server is gone at once, and no request meets one that is being closed.
+                common = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+                for name, value in {**common, **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 with contextlib.suppress(OSError):
                     self.wfile.write(body)
-                # So that a stopped server is gone at once, and no kept connection still reaches it.
-                self.close_connection = True
             do_GET = do_PUT = do_POST = do_DELETE = answer
 
             def log_message(self, *_):
@@ -283,28 +345,58 @@ class StandIn:
         self.server.shutdown()
         self.server.server_close()
 
-    def answer(self, method, path):
+    def answer(self, method, url, body):
         if self.mode:
             status, error, message, headers = self.mode
             return status, {"__type": error, "message": message}, {"x-amzn-errortype": error, "x-amzn-requestid": "5f0c-ci", **headers}
-        parts = path.partition("/workflow-definitions")[2].strip("/").split("/")
-        parts = [part for part in parts if part]
-        runs = self.runs if parts[:1] == ["checkout-flow"] else []
-        summary = ["workflowRunArn", "workflowRunId", "status", "startedAt", "endedAt"]
+        parts = [part for part in url.path.partition("/workflow-definitions")[2].split("/") if part]
+        query = dict(urllib.parse.parse_qsl(url.query))
+        definition = self.definitions.get(parts[0]) if parts else None
+        runs = self.runs[parts[0]] if definition else []
+        run = next((run for run in runs if run["workflowRunId"] == parts[2]), None) if len(parts) == 3 else None
         match (method, len(parts)):
             case ("POST", 0):
-                return 200, {"workflowDefinitionSummaries": self.definitions}, {}
-            case ("GET", 1):
-                found = next((d for d in self.definitions if d["workflowDefinitionName"] == parts[0]), None)
-                if found:
-                    description = "Buys one item as a guest, pays with the test card and checks the confirmation mail."
-                    return 200, {"name": parts[0], "arn": found["workflowDefinitionArn"], "createdAt": found["createdAt"], "status": "ACTIVE",
-                                 **({"description": description} if runs else {})}, {}
-            case ("POST", 2):
-                return 200, {"workflowRunSummaries": [{k: v for k, v in run.items() if k in summary} for run in runs]}, {}
-            case ("GET", 3):
-                found = next((run for run in runs if run["workflowRunId"] == parts[2]), None)
-                if found:
-                    return 200, found, {}
-        return 404, {"__type": "ResourceNotFoundException", "message": "Workflow definition not found", "resourceId": "".join(parts[:1]),
-                     "resourceType": "workflow-definition"}, {"x-amzn-errortype": "ResourceNotFoundException"}
+                return 200, page("workflowDefinitionSummaries", list(map(definition_summary, self.definitions.values())), query, body), {}
+            case ("GET", 1) if definition:
+                return 200, definition, {}
+            case ("DELETE", 1) if definition:
+                definition["status"] = "DELETING"
+                return 202, {"status": "DELETING"}, {}
+            case ("POST", 2) if definition:
+                return 200, page("workflowRunSummaries", list(map(run_summary, runs)), query, body), {}
+            case ("GET", 3) if run:
+                return 200, run, {}
+            case ("PUT", 3) if run and run["status"] == "RUNNING":
+                run |= {"status": body["status"], "endedAt": iso(datetime.datetime.now(datetime.timezone.utc))}
+                return 200, {}, {}
+            case ("PUT", 3) if run and run["status"] != body["status"]:
+                error = {"__type": "ConflictException", "message": "The run has ended", "resourceId": parts[2], "resourceType": "workflow-run"}
+                return 409, error, {"x-amzn-errortype": "ConflictException"}
+        missing = "workflow-run" if definition else "workflow-definition"
+        return 404, {"__type": "ResourceNotFoundException", "message": f"{missing} not found", "resourceId": parts[-1] if parts else "",
+                     "resourceType": missing}, {"x-amzn-errortype": "ResourceNotFoundException"}
+
+
+def definition_summary(definition):
+    return {"workflowDefinitionArn": definition["arn"], "workflowDefinitionName": definition["name"], "createdAt": definition["createdAt"],
+            "status": definition["status"]}
+
+
+def run_summary(run):
+    return {name: value for name, value in run.items() if name not in ["modelId", "logGroupName"]}
+
+
+def page(member, summaries, query, body):
+    """A page of a list. A token is a position: the time and the name of the last result."""
+    def key(one):
+        return f"{one.get('startedAt') or one['createdAt']}/{one.get('workflowRunId') or one['workflowDefinitionName']}"
+    is_ascending = body.get("sortOrder") == "Ascending"
+    summaries = sorted(summaries, key=key, reverse=not is_ascending)
+    if token := query.get("nextToken"):
+        position = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+        summaries = [one for one in summaries if (key(one) > position if is_ascending else key(one) < position)]
+    number = int(query.get("maxResults", 100))
+    found = {member: summaries[:number]}
+    if len(summaries) > number:
+        found["nextToken"] = base64.urlsafe_b64encode(key(found[member][-1]).encode()).decode().rstrip("=")
+    return found

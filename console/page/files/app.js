@@ -1,14 +1,17 @@
 // Shows the view that the address names, and how fresh it is.
 
+import { definitionHash, parse } from './address.js';
 import { readSettings, settings } from './api.js';
 import { DefinitionView } from './definition.js';
-import { Definitions, definitionHash, firstDefinition } from './definitions.js';
+import { Definitions } from './definitions.js';
 import { createDefinition } from './dialogs.js';
-import { announce, h, setText } from './dom.js';
-import { absolute, tick } from './format.js';
+import { announce, copyButton, h, setText } from './dom.js';
+import { FindView, findBox } from './find.js';
+import { stamp, tick } from './format.js';
+import { Overview } from './overview.js';
 import { Refresher } from './refresh.js';
 import { RunView } from './run.js';
-import { describe, loading, notice, problem } from './states.js';
+import { describe, notice, problem } from './states.js';
 
 /** How long the list of definitions stays fresh. */
 const LIST_AGE = 30_000;
@@ -21,27 +24,6 @@ const definitions = new Definitions(document.getElementById('definitions'));
 let view;
 let readAt;
 let failing;
-
-/** The view without a definition: shows the newest, or how to create one. */
-class Home {
-  title = 'Definitions';
-  hasContent = false;
-  element = h('article', {}, loading('the definitions'));
-  interval() { return 5000; }
-  close() {}
-
-  async load(signal) {
-    await definitions.load(signal);
-    this.hasContent = true;
-    const [newest] = definitions.names;
-    if (newest) {
-      this.isLeft = true;
-      location.replace(definitionHash(newest));
-    } else if (!this.element.querySelector('[data-state=empty]')) {
-      this.element.replaceChildren(firstDefinition(create));
-    }
-  }
-}
 
 /** Refreshes the list of definitions, which shows its errors itself. */
 const listDefinitions = () => definitions.load(undefined, LIST_AGE).catch(() => {});
@@ -63,7 +45,7 @@ const refresher = new Refresher({
     failing = undefined;
     if (!shown.element.isConnected) replace(main, [shown.element], heading);
     replace(noticeArea, [], heading);
-    setText(freshness, wait === null ? `As of ${absolute(readAt)}; only the newest page refreshes itself` : `Updated ${absolute(readAt)}`);
+    setText(freshness, wait === null ? `As of ${stamp(readAt)}, not refreshed` : `Updated ${stamp(readAt)}`);
   },
   failed(shown, error, wait) {
     listDefinitions();
@@ -71,15 +53,15 @@ const refresher = new Refresher({
     if (failing !== error.kind) announce(`${title}. The page is not being updated.`);
     const isNew = failing !== error.kind || shown.element.isConnected;
     failing = error.kind;
-    setText(freshness, readAt ? `Not updated since ${absolute(readAt)}` : 'Not updated');
+    setText(freshness, readAt ? `Not updated since ${stamp(readAt)}` : 'Not updated');
     if (shown.hasContent && error.kind !== 'missing') {
-      replace(noticeArea, [notice(error, readAt && absolute(readAt), wait, refresh)], () => noticeArea.querySelector('button'));
+      replace(noticeArea, [notice(error, readAt && stamp(readAt), wait, refresh)], () => noticeArea.querySelector('button'));
       return;
     }
     replace(noticeArea, [], heading);
     if (!isNew) return;
     const head = h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, shown.title));
-    replace(main, [h('article', {}, head, problem(error, refresh))], heading);
+    replace(main, [h('article', {}, head, problem(error, refresh, shown.help?.(error)))], heading);
   },
 });
 
@@ -92,29 +74,32 @@ function create() {
   });
 }
 
-function parse(hash) {
-  const match = /^#\/definitions\/([^/]+)(?:\/runs\/([^/]+))?$/.exec(hash);
-  try { return match ? match.slice(1).map((part) => part && decodeURIComponent(part)) : []; } catch { return []; }
-}
+const VIEWS = { overview: Overview, definition: DefinitionView, run: RunView, find: FindView };
 
-/** Shows the view that the address names, and focuses its heading unless the page has just been opened. */
+/** Shows what the address names, and focuses its heading unless the page has just been opened or only been turned. */
 function route(keepFocus) {
-  const [name, id] = parse(location.hash);
+  const address = parse(location.hash);
+  definitions.select(address.name, address.view);
+  if (address.view === 'definition' && view instanceof DefinitionView && view.name === address.name) {
+    view.goTo(address.place);
+    if (!view.element.isConnected) main.replaceChildren(view.element);
+    return refresher.start(view);
+  }
   view?.close();
-  view = id ? new RunView({ name, id, refresh }) : name ? new DefinitionView({ name, definitions, refresh }) : new Home();
+  view = new VIEWS[address.view]({ ...address, definitions, create, refresh });
   document.title = `${view.title} – Workflow runs`;
   failing = undefined;
   noticeArea.replaceChildren();
   main.replaceChildren(view.element);
-  definitions.select(name);
-  if (!keepFocus) { scrollTo(0, 0); (main.querySelector('h1') ?? main).focus({ preventScroll: true }); }
+  if (!keepFocus) { scrollTo(0, 0); (heading() ?? main).focus({ preventScroll: true }); }
   return refresher.start(view);
 }
 
 document.getElementById('refresh').addEventListener('click', refresh);
-document.getElementById('create').addEventListener('click', create);
+document.getElementById('actions').prepend(copyButton(() => location.hash || '#/', 'link to this view', 'Copy link'));
+findBox(document.getElementById('find'), () => view.name);
 document.getElementById('skip').addEventListener('click', (event) => { event.preventDefault(); main.focus(); });
-addEventListener('hashchange', () => route(view.isLeft));
+addEventListener('hashchange', () => route());
 setInterval(() => {
   if (document.hidden) return;
   tick(document);
@@ -125,6 +110,6 @@ setInterval(() => {
 
 await readSettings();
 const endpoint = document.getElementById('endpoint');
-setText(endpoint, settings.endpoint ?? 'local server');
+setText(endpoint, settings.endpoint?.replace('https://', '') ?? 'local server');
 endpoint.title = settings.endpoint ?? location.origin;
 route(true);

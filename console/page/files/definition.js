@@ -1,85 +1,97 @@
-// One definition: what it is, a picture of its last runs, and its runs, page by page.
+// One definition: what it is, which of its runs are wanted, a picture of them, and the runs themselves, page by page.
 
-import { api, logGroupUrl, startCommands } from './api.js';
+import { overviewHash, runHash } from './address.js';
+import { api, secret } from './api.js';
 import { Chart } from './chart.js';
-import { definitionHash, runHash } from './definitions.js';
-import { details } from './details.js';
 import { deleteDefinition } from './dialogs.js';
-import { announce, arrange, command, h, setText } from './dom.js';
-import { badge, showDuration, time } from './format.js';
+import { announce, arrange, h, setText, snippet } from './dom.js';
+import { facts } from './facts.js';
+import { Filters } from './filters.js';
+import { badge, stamp, statusLabel } from './format.js';
+import { startCommands } from './outside.js';
+import { Pager, searchFor } from './pager.js';
+import { Search } from './search.js';
 import { loading, state } from './states.js';
+import { typical } from './statistics.js';
+import { RunTable } from './table.js';
 
-const PAGE = 50;
+/** While a definition is being deleted, this many of the runs that are left are counted. */
+const COUNTED = 100;
 
 /** How long the definition itself stays fresh. */
 const DEFINITION_AGE = 30_000;
 
-/** A log group, linked to CloudWatch Logs if the endpoint is in AWS. */
-export function logGroup(name) {
-  if (!name) return h('span', { class: 'muted' }, 'none');
-  const url = logGroupUrl(name);
-  return url ? h('a', { href: url, target: '_blank', rel: 'noopener noreferrer' }, name, h('span', { class: 'visually-hidden' }, ' in CloudWatch Logs')) : h('span', {}, name);
-}
-
 export class DefinitionView {
-  #rows = new Map();
-  #tokens = [undefined];
   #readAt = 0;
-  #empty;
+  /** The search that is under way, the one that is shown, and the one to go on with. */
+  #current;
+  #shown;
+  #resumed;
+  /** What to do once a new page or filter is there. */
+  #arrive;
 
-  constructor({ name, definitions, refresh }) {
+  constructor({ name, place, definitions, refresh }) {
     Object.assign(this, { name, definitions, refresh });
     this.title = name;
-    details.forget();
     this.status = h('span', {});
     this.facts = h('div', { class: 'facts' });
     this.delete = h('button', { type: 'button', class: 'danger quiet', hidden: true, onclick: () => deleteDefinition(name, () => this.#deleted()) }, 'Delete definition');
+    this.filters = new Filters(name);
     this.chart = new Chart((id) => { location.hash = runHash(name, id); });
-    this.body = h('tbody', {});
-    this.table = h('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': 'Runs' }, h('table', {},
-      h('caption', { class: 'visually-hidden' }, `Runs of ${name}, newest first`),
-      h('thead', {}, h('tr', {}, ['Status', 'Run', 'Started', 'Duration', 'Model', 'Log group'].map((title) => h('th', { scope: 'col' }, title)))),
-      this.body));
-    this.newest = h('button', { type: 'button', onclick: () => this.#turn(0) }, 'Newest');
-    this.newer = h('button', { type: 'button', onclick: () => this.#turn(this.page - 1) }, 'Newer');
-    this.older = h('button', { type: 'button', onclick: () => this.#turn(this.page + 1) }, 'Older');
-    this.place = h('span', { class: 'muted' });
-    this.pager = h('nav', { class: 'pager', 'aria-label': 'Pages of runs' }, this.newest, this.newer, this.place, this.older);
+    this.table = new RunTable(name);
+    this.pager = new Pager(name, () => { this.#arrive = () => this.#focusTable(); });
+    this.searched = h('span', {});
+    this.stop = h('button', { type: 'button', class: 'small', onclick: () => this.#current.stop() }, 'Stop');
+    this.goOn = h('button', { type: 'button', class: 'small', onclick: () => this.#goOn() }, 'Search on');
+    this.progress = h('p', { class: 'progress' }, this.searched, this.stop, this.goOn);
     this.content = h('div', {}, loading('the runs'));
     this.element = h('article', {},
-      h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, name), this.status, this.delete), this.facts, this.content);
-    // A run's model and log group cost a request: read them only for rows on the screen.
-    this.watcher = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) if (isIntersecting) this.#want(target);
-    });
+      h('nav', { class: 'path', 'aria-label': 'Path' }, h('a', { href: overviewHash }, 'Overview'), h('span', { 'aria-hidden': 'true' }, ' /')),
+      h('header', { class: 'head' }, h('h1', { tabindex: '-1' }, name), this.status, this.delete), this.facts, this.filters.element, this.content);
+    this.goTo(place);
+    this.#arrive = undefined;
   }
 
-  page = 0;
-  hasContent = false;
+  /** Turns to another page or filter, which `load` reads. */
+  goTo(place) {
+    this.place = place;
+    this.hasContent = false;
+    this.#shown = this.#resumed = undefined;
+    this.#arrive ??= () => announce(this.#title(this.#shown.found.length));
+    this.filters.show(place);
+    this.content.setAttribute('aria-busy', 'true');
+  }
 
-  /** Older pages do not change: only the first one refreshes by itself. */
+  /**
+   * How long what is shown stays fresh. `null`: an older page does not change, and an unfinished search waits to be
+   * told to go on. One that takes many calls is repeated less often, so that it makes as few in the long run.
+   */
   interval() {
-    return this.page === 0 ? 5000 : null;
+    if (this.isDeleted || this.place.page > 1 || !this.#shown.isComplete) return null;
+    return Math.max(5000, this.#shown.calls * 2500);
   }
 
   close() {
-    this.watcher.disconnect();
-    details.forget();
+    this.table.close();
+    this.pager.close();
   }
 
   async load(signal) {
-    const [answer] = await Promise.all([
-      api.listRuns(this.name, PAGE, this.#tokens[this.page], signal),
-      this.#loadDefinition(signal),
-    ]);
-    this.#tokens.length = this.page + 1;
-    if (answer.nextToken) this.#tokens.push(answer.nextToken);
-    this.hasContent = true;
-    this.#show(answer.workflowRunSummaries);
+    try {
+      const wasDeleting = this.isDeleting;
+      const definition = this.#loadDefinition(signal);
+      // One that is being deleted may be gone while its runs are still listed.
+      if (wasDeleting) await definition;
+      await Promise.all([definition, this.#loadRuns(signal)]);
+      if (this.isDeleting && !wasDeleting) await this.#loadRuns(signal);
+    } catch (error) {
+      if (!this.isDeleting || error.kind !== 'missing') throw error;
+      this.#showDeleted();
+    }
   }
 
   async #loadDefinition(signal) {
-    if (Date.now() - this.#readAt < DEFINITION_AGE) return;
+    if (!this.isDeleting && Date.now() - this.#readAt < DEFINITION_AGE) return;
     let definition;
     try {
       definition = await api.getDefinition(this.name, signal);
@@ -89,100 +101,124 @@ export class DefinitionView {
       definition = {};
     }
     this.#readAt = Date.now();
-    this.status.replaceChildren(definition.status ? badge(definition.status) : '');
     this.isDeleting = definition.status === 'DELETING';
-    this.delete.hidden = this.isDeleting;
-    const { s3BucketName: bucket, s3KeyPrefix: prefix } = definition.exportConfig ?? {};
-    this.facts.replaceChildren(...[
-      definition.description && h('span', { class: 'description' }, definition.description),
-      definition.createdAt && h('span', {}, 'Created ', time(definition.createdAt)),
-      bucket && h('span', {}, 'Export to ', h('code', {}, `s3://${bucket}${prefix ? `/${prefix}` : ''}`)),
-    ].filter(Boolean));
+    this.isDeleted = false;
+    this.delete.hidden = this.filters.element.hidden = this.isDeleting;
+    // Nothing has changed: leave selection, focus and screen readers alone.
+    if (JSON.stringify(definition) === this.definition) return;
+    this.definition = JSON.stringify(definition);
+    this.status.replaceChildren(definition.status ? badge(definition.status) : '');
+    this.facts.replaceChildren(...facts(definition));
   }
 
-  #show(runs) {
-    if (runs.length === 0 && this.page === 0) {
-      this.#empty = this.isDeleting ? this.#noMoreRuns() : this.#empty ?? this.#noRuns();
-      if (this.content.firstChild !== this.#empty) this.content.replaceChildren(this.#empty);
-      return;
+  async #loadRuns(signal) {
+    const search = this.#current = this.#resumed
+      ?? (this.isDeleting ? new Search(this.name, { wanted: COUNTED }) : searchFor(this.name, this.place));
+    // A refresh leaves what is there until it has found as much; a first search shows what it finds.
+    const isRefresh = this.#shown && !this.#resumed;
+    this.#resumed = undefined;
+    try {
+      await search.run(signal, () => { if (!isRefresh && !search.isComplete) this.#show(search); });
+    } catch (error) {
+      if (!isRefresh && !signal.aborted && search.calls > 0) this.#resumed = search;
+      throw error;
     }
-    for (const id of [...this.#rows.keys()]) if (!runs.some((run) => run.workflowRunId === id)) this.#forget(id);
-    arrange(this.body, runs.map((run) => this.#row(run)));
-    this.chart.draw(runs, this.page === 0 ? `Last ${runs.length === 1 ? 'run' : `${runs.length} runs`}` : `Page ${this.page + 1}`);
-    this.newest.disabled = this.newer.disabled = this.page === 0;
-    this.older.disabled = this.#tokens.length <= this.page + 1;
-    setText(this.place, `Page ${this.page + 1}`);
-    this.pager.hidden = this.page === 0 && this.older.disabled;
-    if (this.table.parentElement !== this.content) {
-      this.start ??= h('details', { class: 'start' }, h('summary', {}, 'Start a run from a terminal'), this.#commands());
-      this.content.replaceChildren(this.chart.element, this.table, this.pager, this.start);
-    }
+    this.#shown = search;
+    this.#show(search);
+    this.#arrive?.();
+    this.#arrive = undefined;
   }
 
-  #row(run) {
-    const id = run.workflowRunId;
-    let row = this.#rows.get(id);
-    if (!row) {
-      const cells = {
-        status: h('td', {}), duration: h('td', { class: 'number' }), model: h('td', { class: 'pending' }), log: h('td', { class: 'pending' }),
-      };
-      const link = h('a', { href: runHash(this.name, id) }, id);
-      const element = h('tr', { 'data-run': id }, cells.status, h('th', { scope: 'row', class: 'id' }, link), h('td', {}, time(run.startedAt)), cells.duration, cells.model, cells.log);
-      element.addEventListener('click', (event) => {
-        if (!event.target.closest('a') && !getSelection().toString()) location.hash = link.hash;
-      });
-      row = { element, cells };
-      this.#rows.set(id, row);
-    }
-    // Observe again: the row may still be on the screen without its details.
-    if (!row.isComplete) { this.watcher.unobserve(row.element); this.watcher.observe(row.element); }
-    if (row.status !== run.status) row.cells.status.replaceChildren(badge(row.status = run.status));
-    showDuration(row.cells.duration, run);
-    return row.element;
+  #goOn() {
+    this.#resumed = this.#shown;
+    this.refresh();
   }
 
-  #forget(id) {
-    this.watcher.unobserve(this.#rows.get(id).element);
-    this.#rows.delete(id);
+  #show(search) {
+    this.hasContent = true;
+    this.content.removeAttribute('aria-busy');
+    const { found } = search;
+    this.table.show(found, typical(search.sample));
+    this.chart.draw(found, this.#title(found.length));
+    this.#showProgress(search);
+    this.pager.show(this.place, search);
+    let parts;
+    if (this.isDeleting) parts = [this.#deleting(search), found.length > 0 && this.table.element];
+    else if (found.length > 0) parts = [this.progress, this.chart.element, this.table.element, this.pager.element, this.#start()];
+    else parts = [this.progress, search.isComplete && this.#nothing(), this.pager.element];
+    arrange(this.content, parts.filter(Boolean));
   }
 
-  #want(element) {
-    const id = element.dataset.run;
-    this.watcher.unobserve(element);
-    details.want(this.name, id, (known) => {
-      const row = this.#rows.get(id);
-      if (!row) return;
-      row.isComplete = Boolean(known);
-      row.cells.model.className = row.cells.log.className = '';
-      row.cells.model.replaceChildren(known ? known.modelId : h('span', { class: 'muted' }, 'not known'));
-      row.cells.log.replaceChildren(known ? logGroup(known.logGroupName) : h('span', { class: 'muted' }, 'not known'));
-    });
+  #title(number) {
+    const { page, status } = this.place;
+    const runs = `${status ? `${statusLabel(status).toLowerCase()} ` : ''}${number === 1 ? 'run' : 'runs'}`;
+    return page > 1 ? `Page ${page}: ${number} ${runs}` : `Last ${number === 1 ? '' : `${number} `}${runs}`;
   }
 
-  async #turn(page) {
-    this.page = page;
-    await this.refresh();
-    if (this.page !== page) return;
-    announce(`Page ${page + 1}`);
-    this.table.scrollIntoView({ block: 'nearest' });
-    this.body.querySelector('a')?.focus({ preventScroll: page === 0 });
+  #showProgress(search) {
+    const isRunning = !search.isComplete && search !== this.#shown;
+    const back = !search.isComplete && search.last ? `, back to ${stamp(new Date(search.last.startedAt))}` : '';
+    this.progress.hidden = !this.place.status;
+    setText(this.searched, `Searched ${search.seen.toLocaleString('en')} ${search.seen === 1 ? 'run' : 'runs'}${back}`);
+    const focused = document.activeElement;
+    this.stop.hidden = !isRunning;
+    this.goOn.hidden = isRunning || search.isComplete;
+    if ([this.stop, this.goOn].includes(focused) && focused.hidden) (this.goOn.hidden ? this.element.querySelector('h1') : this.goOn).focus();
+  }
+
+  #focusTable() {
+    announce(`Page ${this.place.page}`);
+    this.table.element.scrollIntoView({ block: 'nearest' });
+    this.table.focus({ preventScroll: this.place.page === 1 });
   }
 
   #commands() {
-    return Object.entries(startCommands(this.name)).map(([label, text]) => command(label, text));
+    return Object.entries(startCommands(this.name)).map(([label, text]) => snippet(label, text, { secret }));
   }
 
-  #noRuns() {
-    return state('No runs yet', { text: 'Start the first one from a terminal. It appears here by itself.' }, ...this.#commands());
+  #start() {
+    this.start ??= h('details', { class: 'start' }, h('summary', {}, 'Start a run from a terminal'), this.#commands());
+    return this.start;
   }
 
-  #noMoreRuns() {
-    return state('This definition is being deleted', { text: 'It no longer starts runs. Its name is free again in a few minutes.', kind: 'deleting' });
+  /** In place of runs. */
+  #nothing() {
+    const { status, from, to, page } = this.place;
+    if (!status && !from && !to && page === 1) {
+      this.noRuns ??= state('No runs yet', { text: 'Start the first one from a terminal. It appears here by itself.' }, ...this.#commands());
+      return this.noRuns;
+    }
+    const what = `${page > 1 ? 'older ' : ''}${status ? `${statusLabel(status).toLowerCase()} ` : ''}runs`;
+    return state(`No ${what}`, { text: from || to ? 'None has been started between these dates.' : '', kind: 'none' });
+  }
+
+  /** Over the runs that are left. */
+  #deleting(search) {
+    this.rest ??= state('This definition is being deleted', { text: ' ', kind: 'deleting' });
+    const number = search.found.length;
+    const left = search.isAtEnd ? `${number === 1 ? 'One run is' : `${number} runs are`} left` : `More than ${number} runs are left`;
+    setText(this.rest.querySelector('p'), number > 0
+      ? `${left}. It starts no more runs, and this goes on by itself.`
+      : 'All of its runs are deleted. Its name is free again in a few minutes, as this page will say.');
+    return this.rest;
+  }
+
+  #showDeleted() {
+    if (this.isDeleted) return;
+    this.isDeleted = true;
+    this.definition = undefined;
+    this.content.removeAttribute('aria-busy');
+    this.status.replaceChildren();
+    this.content.replaceChildren(state('This definition is deleted', {
+      text: 'Its name can be used again.', kind: 'deleted', actions: [h('a', { href: overviewHash }, 'Show all definitions')],
+    }));
+    announce(`Definition ${this.name} is deleted`);
+    this.definitions.load().catch(() => {});
   }
 
   #deleted() {
     this.#readAt = 0;
-    this.definitions.load(undefined).catch(() => {});
-    if (location.hash === definitionHash(this.name)) this.refresh();
+    this.definitions.load().catch(() => {});
+    this.refresh();
   }
 }

@@ -1,27 +1,40 @@
 // Questions: end a run, delete something, create a definition.
 
 import { api } from './api.js';
-import { announce, h } from './dom.js';
-import { badge, statusLabel } from './format.js';
+import { announce, h, setText } from './dom.js';
+import { badge, stamp, statusLabel, time } from './format.js';
 import { describe } from './states.js';
 
 const NAME = '[a-zA-Z0-9_\\-]{1,40}';
 const BUCKET = '[a-z0-9][a-z0-9.\\-]*[a-z0-9]';
 
-/** Shows a dialog and runs its action on confirmation. It closes when the action succeeds. */
-function ask({ title, content, action, danger, focus, run, fields = {} }) {
+/**
+ * Shows a dialog and runs its action on confirmation. It closes when the action succeeds. Without an action it only tells
+ * something. Returns the button that confirms.
+ */
+function ask({ title, text, content = [], action, danger, focus, run, fields = {} }) {
   const error = h('div', { class: 'error', role: 'alert' });
-  const confirm = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, action);
-  const cancel = h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel');
-  const form = h('form', { novalidate: true }, h('h2', { id: 'dialog-title' }, title), h('div', { id: 'dialog-text' }, content), error,
+  const confirm = h('button', { type: 'submit', class: danger ? 'danger' : 'primary', hidden: !action }, action);
+  const cancel = h('button', { type: 'button', onclick: () => dialog.close() }, action ? 'Cancel' : 'Close');
+  const form = h('form', { novalidate: true }, h('h2', { id: 'dialog-title' }, title), text && h('p', { id: 'dialog-text' }, text), content, error,
     h('p', { class: 'actions' }, cancel, confirm));
-  const isForm = Object.keys(fields).length > 0;
-  const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', 'aria-describedby': !isForm && 'dialog-text' }, form);
+  const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', 'aria-describedby': text && 'dialog-text' }, form);
   const opener = document.activeElement;
+
+  /** Each complaint goes under its field. What exists already is named by the first one. */
+  function show(failure) {
+    const [first] = Object.keys(fields);
+    const complaints = failure.kind === 'conflict' && first ? [{ name: first, message: failure.message }] : failure.fields;
+    const rest = complaints.filter(({ name, message }) => !fields[name]?.complain(message));
+    if (complaints.length > 0 && rest.length === 0) { fields[complaints[0].name].input.focus(); return; }
+    const { title: what, code } = describe(failure);
+    const inWords = ['invalid', 'conflict'].includes(failure.kind) ? [failure.message] : [`${what}. `, code ?? failure.message];
+    error.replaceChildren(...inWords, ...rest.map(({ name, message }) => h('p', {}, `${name}: ${message}`)));
+  }
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (confirm.disabled) return;
+    if (confirm.disabled || confirm.hidden) return;
     error.replaceChildren();
     for (const field of Object.values(fields)) field.complain('');
     const invalid = Object.values(fields).find((field) => !field.check());
@@ -32,11 +45,7 @@ function ask({ title, content, action, danger, focus, run, fields = {} }) {
       dialog.close();
     } catch (failure) {
       if (failure.name !== 'ApiError') throw failure;
-      const rest = failure.fields.filter(({ name, message }) => !fields[name]?.complain(message));
-      const { title: what, code } = describe(failure);
-      const inWords = ['invalid', 'conflict'].includes(failure.kind) ? [failure.message] : [`${what}. `, code ?? failure.message];
-      if (failure.fields.length === 0 || rest.length > 0) error.replaceChildren(...inWords, ...rest.map(({ name, message }) => h('p', {}, `${name}: ${message}`)));
-      else failure.fields.map(({ name }) => fields[name])[0].input.focus();
+      show(failure);
     } finally {
       confirm.disabled = false;
     }
@@ -49,7 +58,8 @@ function ask({ title, content, action, danger, focus, run, fields = {} }) {
   document.body.append(dialog);
   dialog.showModal();
   // A careless Enter must not delete anything.
-  (focus ?? (danger ? cancel : confirm)).focus();
+  (focus ?? (danger || !action ? cancel : confirm)).focus();
+  return confirm;
 }
 
 /** A labelled input with a hint and an error message. */
@@ -70,22 +80,49 @@ function field(label, { hint, multiline, ...attributes }) {
   };
 }
 
+/** A choice between statuses, none of which is preselected. */
+function choice(label, statuses) {
+  const inputs = statuses.map((status) => h('input', { type: 'radio', name: 'status', value: status, 'aria-describedby': 'choice-error' }));
+  const complaint = h('p', { class: 'complaint', id: 'choice-error', role: 'alert' });
+  const element = h('fieldset', {}, h('legend', {}, label), inputs.map((input) => h('label', { class: 'choice' }, input, badge(input.value))), complaint);
+  return {
+    element,
+    input: inputs[0],
+    value: () => inputs.find((input) => input.checked)?.value,
+    check() { return Boolean(this.value()) || !this.complain('Choose how it has ended.'); },
+    complain(message) { setText(complaint, message); return true; },
+  };
+}
+
 /** Asks how a run has ended. */
 export function endRun(name, id, done) {
-  const choices = ['SUCCEEDED', 'FAILED', 'TIMED_OUT'].map((status, index) =>
-    h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'status', value: status, checked: index === 0 }), badge(status)));
-  const set = h('fieldset', {}, h('legend', {}, 'The run has'), choices);
-  ask({
+  const status = choice('The run has', ['SUCCEEDED', 'FAILED', 'TIMED_OUT']);
+  const confirm = ask({
     title: 'End this run?',
-    content: [h('p', {}, 'A run ends once: its status cannot be changed afterwards. ', h('code', {}, id)), set],
-    action: 'End run',
-    focus: choices[0].firstChild,
+    text: ['This records a status for good: a run ends once. It stops no agent. ', h('code', { class: 'line' }, id)],
+    content: status.element,
+    action: 'Record the end',
+    focus: status.input,
+    fields: { status },
     async run() {
-      const status = set.querySelector(':checked').value;
-      await api.endRun(name, id, status);
-      announce(`Run ended: ${statusLabel(status)}`);
+      try {
+        await api.endRun(name, id, status.value());
+        announce(`Run ended: ${statusLabel(status.value())}`);
+      } catch (error) {
+        if (error.kind !== 'conflict') throw error;
+        tellEnd(await api.getRun(name, id));
+      }
       done();
     },
+  });
+  status.element.addEventListener('change', () => setText(confirm, `Record “${statusLabel(status.value())}”`));
+}
+
+/** Tells that somebody else has ended a run. */
+function tellEnd(run) {
+  ask({
+    title: 'The run had already ended',
+    text: [badge(run.status), ' was recorded ', time(run.endedAt, stamp), '. Nothing has changed since: a run ends once.'],
   });
 }
 
@@ -93,7 +130,7 @@ export function endRun(name, id, done) {
 export function deleteRun(name, id, done) {
   ask({
     title: 'Delete this run?',
-    content: h('p', {}, 'The run ', h('code', {}, id), ' of ', h('strong', {}, name), ' will be gone for good. Its log group stays.'),
+    text: ['The run ', h('code', {}, id), ' of ', h('strong', {}, name), ' will be gone for good. Its log group stays.'],
     action: 'Delete run',
     danger: true,
     async run() {
@@ -108,7 +145,7 @@ export function deleteRun(name, id, done) {
 export function deleteDefinition(name, done) {
   ask({
     title: `Delete ${name}?`,
-    content: h('p', {}, 'The definition ', h('strong', {}, name), ' and ', h('strong', {}, 'all of its runs'), ' will be gone for good. Log groups stay.'),
+    text: ['The definition ', h('strong', {}, name), ' and ', h('strong', {}, 'all of its runs'), ' will be gone for good. Log groups stay.'],
     action: 'Delete definition and runs',
     danger: true,
     async run() {
@@ -126,7 +163,7 @@ export function createDefinition(done) {
   const bucket = field('S3 bucket', { pattern: BUCKET, minlength: 3, maxlength: 63, hint: 'Optional. 3 to 63 lower-case letters, digits, dots and hyphens.' });
   const prefix = field('S3 key prefix', { maxlength: 100, hint: 'Optional.' });
   const more = h('details', {}, h('summary', {}, 'Export configuration'), bucket.element, prefix.element);
-  // Retries with the same content keep the token: if the first answer was lost, the retry finds the definition.
+  // Retries with the same content keep the token: if the first response was lost, the retry finds the definition.
   let token = crypto.randomUUID();
   let sent = '';
   ask({

@@ -44,25 +44,26 @@ export function announce(text) {
   setTimeout(() => { announcer.textContent = text; }, 50);
 }
 
-/** A button that copies text. */
-export function copyButton(text, what) {
-  const button = h('button', { type: 'button', class: 'quiet small', 'aria-label': `Copy ${what}` }, 'Copy');
+/** A button that copies a text, or what a function returns. */
+export function copyButton(text, what, label = 'Copy') {
+  const button = h('button', { type: 'button', class: 'quiet small', 'aria-label': `Copy ${what}` }, label);
   button.addEventListener('click', async () => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(typeof text === 'function' ? text() : text);
       setText(button, 'Copied');
       announce(`Copied ${what}`);
     } catch {
       setText(button, 'Not allowed');
     }
-    setTimeout(() => setText(button, 'Copy'), 1500);
+    setTimeout(() => setText(button, label), 1500);
   });
   return button;
 }
 
-/** A command to paste into a terminal. */
-export function command(label, text) {
-  return h('figure', { class: 'command' },
-    h('figcaption', {}, label, copyButton(text, `the ${label} command`)),
-    h('pre', { tabindex: '0', role: 'region', 'aria-label': `${label} command` }, h('code', {}, text)));
+/** A text to copy, such as a command to paste into a terminal. What is `secret` in it is copied, but not shown. */
+export function snippet(label, text, { what = `${label} command`, secret } = {}) {
+  const shown = secret ? text.replaceAll(secret, '…') : text;
+  return h('figure', { class: 'snippet' },
+    h('figcaption', {}, label, copyButton(text, `the ${what}`)),
+    h('pre', { tabindex: '0', role: 'region', 'aria-label': what }, h('code', {}, shown)));
 }

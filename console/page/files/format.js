@@ -5,22 +5,34 @@ import { h, setText, svg } from './dom.js';
 const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const YEAR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const ZONE = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', timeZoneName: 'short' });
 const FULL = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' });
 
 const LABELS = {
   RUNNING: 'Running', SUCCEEDED: 'Succeeded', FAILED: 'Failed', TIMED_OUT: 'Timed out', DELETING: 'Deleting', ACTIVE: 'Active',
 };
 
-/** A time of day, with the date unless it is today. */
-export function absolute(date) {
+/** The zone of a local time. */
+export function zone(date = new Date()) {
+  return ZONE.formatToParts(date).find(({ type }) => type === 'timeZoneName').value;
+}
+
+/** A time of day, with the date unless it is today. It names its zone only if that is not the current one. */
+function absolute(date) {
   const now = new Date();
-  if (date.toDateString() === now.toDateString()) return TIME.format(date);
+  const time = zone(date) === zone(now) ? TIME.format(date) : `${TIME.format(date)} ${zone(date)}`;
+  if (date.toDateString() === now.toDateString()) return time;
   const day = date.getFullYear() === now.getFullYear() ? DAY : YEAR;
-  return `${day.format(date)}, ${TIME.format(date)}`;
+  return `${day.format(date)}, ${time}`;
+}
+
+/** A time that says its zone. */
+export function stamp(date) {
+  return zone(date) === zone() ? `${absolute(date)} ${zone()}` : absolute(date);
 }
 
 /** How long ago, in one unit. */
-export function relative(date) {
+function relative(date) {
   const seconds = Math.round((Date.now() - date) / 1000);
   if (seconds < 5) return 'just now';
   if (seconds < 60) return `${seconds} s ago`;
@@ -33,6 +45,7 @@ export function relative(date) {
 /** A duration in milliseconds, in at most two units. */
 export function duration(milliseconds) {
   const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 0.1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   const two = (value) => String(Math.floor(value)).padStart(2, '0');
@@ -46,11 +59,11 @@ export function elapsed(run) {
   return (run.endedAt ? new Date(run.endedAt) : Date.now()) - new Date(run.startedAt);
 }
 
-/** A time, absolute and relative; `tick` updates the latter. */
-export function time(iso) {
+/** A time, absolute and relative; `tick` updates the latter. `written` says how the former is written. */
+export function time(iso, written = absolute) {
   const date = new Date(iso);
   return h('time', { datetime: iso, title: FULL.format(date) },
-    h('span', { class: 'absolute' }, absolute(date)), ' ', h('span', { class: 'relative' }, relative(date)));
+    h('span', { class: 'absolute' }, written(date)), ' ', h('span', { class: 'relative' }, relative(date)));
 }
 
 /** Updates relative times and the durations of running runs. */

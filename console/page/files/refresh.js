@@ -27,6 +27,7 @@ export class Refresher {
   async now() {
     const view = this.#view;
     clearTimeout(this.#timer);
+    this.#due = Infinity;
     this.#controller?.abort();
     const controller = this.#controller = new AbortController();
     let wait;

@@ -1,5 +1,6 @@
 // Empty, loading and failed states: each says what happened and what to do.
 
+import { overviewHash } from './address.js';
 import { settings } from './api.js';
 import { h } from './dom.js';
 
@@ -20,7 +21,7 @@ export function describe(error) {
   switch (error.kind) {
     case 'gone':
       return {
-        title: `The ${program} does not answer`,
+        title: `The ${program} does not respond`,
         text: 'It may have ended. Start it again:',
         code: settings.endpoint ? `cargo run --example console -- ${settings.endpoint}` : 'cargo run --example local',
       };
@@ -34,12 +35,14 @@ export function describe(error) {
       return {
         title: 'You are not allowed to do this',
         text: resource(error)
-          ? `The console acts with your own permissions. This request needs execute-api:Invoke on ${resource(error)}. The API answered:`
-          : 'The console acts with your own permissions, which do not allow this. The API answered:',
+          ? `The console acts with your own permissions. This request needs execute-api:Invoke on ${resource(error)}. The API responded:`
+          : 'The console acts with your own permissions, which do not allow this. The API responded:',
         code: error.message,
       };
     case 'throttled':
       return { title: 'The API is throttling requests', text: 'It gets too many of them right now. The page waits and retries.' };
+    case 'invalid':
+      return { title: 'The API rejects this request', text: 'The address may be incomplete. The API responded:', code: error.message };
     case 'missing':
       return { title: `This ${THINGS[error.resourceType] ?? 'resource'} does not exist`, text: 'It has been deleted, or never existed.' };
     case 'unknown':
@@ -47,7 +50,7 @@ export function describe(error) {
     default:
       return {
         title: 'The API has failed',
-        text: error.requestId ? `The log of the function has the cause, under the request id ${error.requestId}.` : 'It answered:',
+        text: error.requestId ? `The log of the function has the cause, under the request id ${error.requestId}.` : 'It responded:',
         code: error.requestId ? undefined : error.message,
       };
   }
@@ -61,11 +64,11 @@ export function state(title, { text, code, kind = 'empty', actions = [] } = {}, 
 }
 
 /** A panel that says why there is no content, with a way to try again. */
-export function problem(error, retry) {
+export function problem(error, retry, help) {
   const { title, text, code } = describe(error);
   const again = h('button', { type: 'button', onclick: retry }, 'Try again');
-  const home = error.kind === 'missing' && h('a', { href: '#/' }, 'Show the newest definition');
-  return state(title, { text, code, kind: error.kind, actions: [again, home] });
+  const home = error.kind === 'missing' && h('a', { href: overviewHash }, 'Show all definitions');
+  return state(title, { text, code, kind: error.kind, actions: [again, home] }, help);
 }
 
 /** A bar above stale content. */

@@ -26,9 +26,10 @@ const JSON: &str = "application/json";
 const INDEX: &str = include_str!("../files/index.html");
 
 /// The other files. No route of the API begins with `/console/`.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: &[(&str, &str, &str)] = &[
     ("/console/console.css", CSS, include_str!("../files/console.css")),
     ("/console/icon.svg", SVG, include_str!("../files/icon.svg")),
+    ("/console/address.js", JAVASCRIPT, include_str!("../files/address.js")),
     ("/console/api.js", JAVASCRIPT, include_str!("../files/api.js")),
     ("/console/app.js", JAVASCRIPT, include_str!("../files/app.js")),
     ("/console/chart.js", JAVASCRIPT, include_str!("../files/chart.js")),
@@ -37,10 +38,20 @@ const FILES: [(&str, &str, &str); 14] = [
     ("/console/details.js", JAVASCRIPT, include_str!("../files/details.js")),
     ("/console/dialogs.js", JAVASCRIPT, include_str!("../files/dialogs.js")),
     ("/console/dom.js", JAVASCRIPT, include_str!("../files/dom.js")),
+    ("/console/facts.js", JAVASCRIPT, include_str!("../files/facts.js")),
+    ("/console/filters.js", JAVASCRIPT, include_str!("../files/filters.js")),
+    ("/console/find.js", JAVASCRIPT, include_str!("../files/find.js")),
     ("/console/format.js", JAVASCRIPT, include_str!("../files/format.js")),
+    ("/console/outside.js", JAVASCRIPT, include_str!("../files/outside.js")),
+    ("/console/overview.js", JAVASCRIPT, include_str!("../files/overview.js")),
+    ("/console/pace.js", JAVASCRIPT, include_str!("../files/pace.js")),
+    ("/console/pager.js", JAVASCRIPT, include_str!("../files/pager.js")),
     ("/console/refresh.js", JAVASCRIPT, include_str!("../files/refresh.js")),
     ("/console/run.js", JAVASCRIPT, include_str!("../files/run.js")),
+    ("/console/search.js", JAVASCRIPT, include_str!("../files/search.js")),
     ("/console/states.js", JAVASCRIPT, include_str!("../files/states.js")),
+    ("/console/statistics.js", JAVASCRIPT, include_str!("../files/statistics.js")),
+    ("/console/table.js", JAVASCRIPT, include_str!("../files/table.js")),
 ];
 
 /// Settings for the page, as JSON.
