@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
 mod credentials;
+mod door;
 mod endpoint;
 mod forwarder;
 mod secret;
@@ -21,20 +22,25 @@ use std::sync::Arc;
 use aws_config::{BehaviorVersion, Region};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use console_page::Settings;
 use tokio::net::TcpListener;
 
 use credentials::Credentials;
+use door::Door;
 use endpoint::Endpoint;
 use forwarder::Forwarder;
 use secret::Secret;
 
 /// Shows workflow definitions and runs in the browser, and signs other clients' requests for API Gateway.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Action>,
     /// The endpoint of the API, with its stage: `https://….execute-api.us-east-1.amazonaws.com/prod`.
-    endpoint: Endpoint,
+    #[arg(required = true)]
+    endpoint: Option<Endpoint>,
     /// The port on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -44,6 +50,15 @@ struct Arguments {
     /// Opens the page in the browser.
     #[arg(long)]
     open: bool,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Opens the running console in the browser, at a run or a definition.
+    Open {
+        /// A run's ARN or id or the beginning of its id, a definition's ARN, or a link that the page has copied.
+        reference: String,
+    },
 }
 
 #[tokio::main]
@@ -62,7 +77,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let Arguments { endpoint, port, region, open } = arguments;
+    let (endpoint, port, region, open) = match arguments {
+        Arguments { command: Some(Action::Open { reference }), .. } => {
+            open_in_browser(&door::find(Door::path().as_deref(), &reference)?);
+            return Ok(());
+        }
+        Arguments { endpoint, port, region, open, .. } => (endpoint.ok_or("name an endpoint")?, port, region, open),
+    };
     let logs = endpoint.logs_url(region.as_deref());
     let region = region.or_else(|| endpoint.region()).map(Region::new);
     let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(forwarder::http_client());
@@ -77,6 +98,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let secret = Secret::new(listener.local_addr()?.port());
     let settings = Settings::new(Some(&endpoint.to_string()), logs.as_deref());
     introduce(&secret.url(), &endpoint, &region);
+    if let Some(Err(error)) = Door::path().map(|path| secret.open_door(path)) {
+        eprintln!("`console open` will not find this console, since its file cannot be written: {error}");
+    }
     if open {
         open_in_browser(&secret.url_for_once());
     }

@@ -3,7 +3,9 @@
 //! The address of the console holds a secret of this start. Every request without it gets the same empty 404.
 
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
@@ -13,18 +15,26 @@ use axum::response::{IntoResponse, Response};
 use console_page::guard::Guard;
 use uuid::Uuid;
 
+use crate::door::Door;
+
 /// The console's address, and who may use it.
 pub struct Secret {
     guard: Guard,
     secret: String,
-    /// The path that opens the console once.
-    once: Mutex<Option<String>>,
+    once: Mutex<Once>,
+}
+
+/// The path that opens the console once, and the file that tells its owner.
+struct Once {
+    path: String,
+    door: Option<Door>,
 }
 
 impl Secret {
     /// A new random secret of 122 bits, for a server on this port.
     pub fn new(port: u16) -> Self {
-        Self { guard: Guard(port), secret: random(), once: Mutex::default() }
+        let once = Once { path: random(), door: None };
+        Self { guard: Guard(port), secret: random(), once: Mutex::new(once) }
     }
 
     /// The address of the console, which holds the secret.
@@ -35,10 +45,27 @@ impl Secret {
     /// An address that leads to the console once, for a browser that is started with it: other users of this machine can
     /// read a program's arguments.
     pub fn url_for_once(&self) -> String {
-        let once = random();
-        let url = format!("http://127.0.0.1:{}/{once}", self.guard.0);
-        *self.once.lock().unwrap_or_else(PoisonError::into_inner) = Some(once);
-        url
+        self.once_url(&self.once().path)
+    }
+
+    /// Keeps the address that works next in a file, for `console open`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn open_door(&self, path: PathBuf) -> io::Result<()> {
+        let mut once = self.once();
+        let mut door = Door::new(path);
+        door.set(self.once_url(&once.path))?;
+        once.door = Some(door);
+        Ok(())
+    }
+
+    fn once(&self) -> MutexGuard<'_, Once> {
+        self.once.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn once_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.guard.0)
     }
 
     /// Where a request goes. `None` if it may not pass.
@@ -53,8 +80,16 @@ impl Secret {
             // The page's URLs are relative: without the trailing slash they would lose the secret.
             return if rest.starts_with('/') { rest.parse().ok().map(Target::Behind) } else { Some(Target::Console) };
         }
-        let mut once = self.once.lock().unwrap_or_else(PoisonError::into_inner);
-        once.take_if(|once| rest.is_empty() && is_same(first, once)).map(|_| Target::Console)
+        let mut once = self.once();
+        if !rest.is_empty() || !is_same(first, &once.path) {
+            return None;
+        }
+        once.path = random();
+        let next = self.once_url(&once.path);
+        if let Some(Err(error)) = once.door.as_mut().map(|door| door.set(next)) {
+            eprintln!("`console open` works no more: {error}");
+        }
+        Some(Target::Console)
     }
 }
 

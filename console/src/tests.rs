@@ -369,3 +369,25 @@ async fn what_the_console_cannot_do_it_says_like_the_api() {
         assert!(body.contains(name) && body.contains(cause), "{body}");
     }
 }
+
+#[tokio::test]
+async fn the_door_leads_in_again_after_it_has_been_used() {
+    let (listener, port) = listen().await;
+    let secret = Secret::new(port);
+    let console = secret.url();
+    let path = std::env::temp_dir().join(format!("door-{port}"));
+    secret.open_door(path.clone()).unwrap();
+    let router = Router::new().layer(from_fn_with_state(Arc::new(secret), secret::check));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let mut addresses = Vec::new();
+    for _ in 0..2 {
+        let address = door::find(Some(&path), "1f0c").unwrap();
+        let response = client.get(address.parse().unwrap()).await.unwrap();
+        assert_eq!((response.status().as_u16(), &response.headers()["location"]), (307, &console.parse().unwrap()));
+        addresses.push(address);
+    }
+    assert_ne!(addresses[0], addresses[1]);
+    assert_eq!(client.get(addresses[0].parse().unwrap()).await.unwrap().status(), 404);
+    std::fs::remove_file(path).unwrap();
+}
