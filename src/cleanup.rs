@@ -25,12 +25,14 @@ const CONCURRENT_DELETIONS: usize = 32;
 const TIME_TO_CONTINUE: Duration = Duration::from_secs(10);
 
 /// The longest that a sweep may take if the deadline is unknown.
-const LONGEST_SWEEP: Duration = Duration::from_secs(300);
+const LONGEST_SWEEP: Duration = Duration::from_mins(5);
 
 /// How long a definition lingers once its runs are deleted. After that, no process can still know it as `ACTIVE` (60
 /// seconds) or be about to write a run of it.
 const LINGER: SignedDuration = SignedDuration::from_secs(120);
 const _: () = assert!(LINGER.as_secs() >= 2 * definitions::TIME_TO_LIVE.as_secs());
+
+const _: () = assert!(TIME_TO_CONTINUE.as_secs() < LONGEST_SWEEP.as_secs());
 
 /// How long after a sweep the next one looks for runs that landed late. A signed request is good for minutes.
 const GENERATION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
@@ -121,7 +123,9 @@ impl Cleanup {
         let key = definition_key(account_id, name);
         let definition = store.get_definition(&key, self.app.now()).await?;
         let is_current = definition.is_some_and(|definition| {
-            definition.definition_id == definition_id && definition.gone_at.is_none() && definition.sweep == sweep
+            definition.definition_id == definition_id
+                && definition.gone_at.is_none()
+                && definition.sweep.unwrap_or_default() == sweep
         });
         if !is_current {
             return Ok(Progress::Stale);

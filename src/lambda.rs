@@ -73,6 +73,7 @@ impl Function {
 }
 
 /// The function as the service that the Lambda runtime calls.
+#[must_use]
 pub fn service(
     function: Arc<Function>,
 ) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize + Send, Error = Error, Future: Send> + Clone + Send
@@ -160,12 +161,11 @@ fn read<'a>(event: &'a RawValue, context: &Context, arrived_at: Timestamp) -> Ev
             let [iam] = object(authorizer, ["iam"]);
             let [account_id] = object(iam, ["accountId"]);
             let route_key = text(context_route_key).or_else(|| text(route_key)).unwrap_or_default();
-            let route = match route_key.split_once(' ') {
-                Some((_, resource)) => route(resource.to_owned(), path_parameters),
-                None => {
-                    let raw_path = text(raw_path).unwrap_or_default();
-                    Route::Path(without_stage(&raw_path, text(stage).as_deref()).to_owned())
-                }
+            let route = if let Some((_, resource)) = route_key.split_once(' ') {
+                route(resource.to_owned(), path_parameters)
+            } else {
+                let raw_path = text(raw_path).unwrap_or_default();
+                Route::Path(without_stage(&raw_path, text(stage).as_deref()).to_owned())
             };
             // The gateway joins the values of a repeated parameter with commas.
             let last = |values: String| values.rsplit(',').next().map(ToOwned::to_owned);

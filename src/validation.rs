@@ -18,6 +18,7 @@ pub struct Input<'a> {
 }
 
 /// A member of the body that is still to be parsed.
+#[derive(Clone, Copy)]
 pub struct Field<'a> {
     /// The member that it is a member of, if it is not the body's own.
     parent: Option<&'static str>,
@@ -25,6 +26,7 @@ pub struct Field<'a> {
     value: Value<'a>,
 }
 
+#[derive(Clone, Copy)]
 enum Value<'a> {
     /// What it is a member of cannot be read, which is failure enough.
     Unreadable,
@@ -50,12 +52,12 @@ impl<'a> Input<'a> {
     }
 
     /// The page of a listing by resources with such a name or id.
-    pub fn page<I: FromText>(&mut self) -> Option<Page<I>> {
+    pub fn page<I: FromText>(&mut self) -> Page<I> {
         let max_results = self.query("maxResults");
         let next_token = self.query("nextToken");
         let [sort_order] = self.body(["sortOrder"]);
         let sort_order = self.optional(sort_order).unwrap_or(SortOrder::Descending);
-        Some(Page { max_results: max_results.unwrap_or_default(), next_token, sort_order })
+        Page { max_results: max_results.unwrap_or_default(), next_token, sort_order }
     }
 
     /// The members of the body; an empty body counts as `{}`.

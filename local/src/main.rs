@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use workflow_runs::model::RunTimeout;
-use workflow_runs::{Config, Function, Sources, config, logging};
+use workflow_runs::{Function, Sources, config, logging};
 
 /// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
 #[derive(Parser)]

@@ -87,12 +87,11 @@ impl Operation for CreateWorkflowRun {
         } else {
             Found::default()
         };
-        let (definition_id, is_active) = match known_definition {
-            Some(definition_id) => (definition_id, true),
-            None => {
-                let definition = app.definitions.learn(&definition_key, &name, found.definition, now)?;
-                (definition.definition_id, definition.is_active())
-            }
+        let (definition_id, is_active) = if let Some(definition_id) = known_definition {
+            (definition_id, true)
+        } else {
+            let definition = app.definitions.learn(&definition_key, &name, found.definition, now)?;
+            (definition.definition_id, definition.is_active())
         };
         let run = WorkflowRun {
             requested: RequestedRun {

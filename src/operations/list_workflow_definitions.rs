@@ -37,7 +37,7 @@ impl Operation for ListWorkflowDefinitions {
     type Output = Output;
 
     fn parse(input: &mut Input<'_>) -> Option<Self> {
-        Some(Self { page: input.page()? })
+        Some(Self { page: input.page() })
     }
 
     /// Reads a page of an account's definitions from the index, which is eventually consistent.

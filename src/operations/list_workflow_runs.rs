@@ -41,7 +41,7 @@ impl Operation for ListWorkflowRuns {
 
     fn parse(input: &mut Input<'_>) -> Option<Self> {
         let (workflow_definition_name, page) = (input.workflow_definition_name(), input.page());
-        Some(Self { workflow_definition_name: workflow_definition_name?, page: page? })
+        Some(Self { workflow_definition_name: workflow_definition_name?, page })
     }
 
     /// Reads a page of the runs of a definition from the index, which is eventually consistent.

@@ -227,10 +227,12 @@ impl<I: Item> Conditional<Option<I>> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "most callers have a value of their own")]
 fn string(text: impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as for string")]
 fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

@@ -31,8 +31,8 @@ pub struct WorkflowDefinition {
     /// The request that created it.
     pub request_id: String,
     /// How often its deletion was put behind the other records of the stream.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub sweep: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<u64>,
     /// When it is gone; `None` until its last run is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<EpochSeconds>,
@@ -64,10 +64,6 @@ const DELETION_REQUEST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the item of a definition that is gone is kept.
 const GONE_ITEM_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-
-fn is_zero(sweep: &u64) -> bool {
-    *sweep == 0
-}
 
 /// The key of a workflow definition's item.
 #[must_use]

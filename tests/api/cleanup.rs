@@ -12,7 +12,7 @@ use crate::support::table::{Item, attributes, number, text};
 use crate::support::{ApiResponse, Clock, Fault, TOKEN, TestApp, body};
 
 /// Enough for any sweep.
-const TIME: Duration = Duration::from_secs(300);
+const TIME: Duration = Duration::from_mins(5);
 
 async fn delete(app: &TestApp) {
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;

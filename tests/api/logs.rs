@@ -376,7 +376,7 @@ async fn a_record_of_the_stream_is_one_line_without_metrics() {
     app.lines();
     app.fail("Query", 1, Fault::Error(400, "AccessDeniedException"));
     let deletion = app.deletions().remove(0);
-    let time = std::time::Duration::from_secs(300);
+    let time = std::time::Duration::from_mins(5);
     app.hand_over(&deletion, time).await.unwrap_err();
     app.hand_over(&deletion, time).await.unwrap();
     app.hand_over(&deletion, time).await.unwrap();

@@ -4,30 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use local::gateway::{self, LOCAL_ACCOUNT};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::events::{self, runs};
+use crate::support::events::{self, Sample, runs, sample, samples};
 use crate::support::{Clock, TestApp};
-
-/// What a sample event comes to.
-#[derive(Deserialize)]
-struct Expected {
-    event: String,
-    status: i64,
-    #[serde(default)]
-    error: String,
-}
-
-/// `events/expected.json`: the sample events, in the order of a life.
-fn expected() -> Vec<Expected> {
-    serde_json::from_value(sample("expected")).unwrap()
-}
-
-fn sample(name: &str) -> Value {
-    let file = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_slice(&fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"))).unwrap()
-}
 
 fn body(response: &Value) -> Value {
     serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
@@ -42,14 +22,14 @@ fn header<'a>(response: &'a Value, name: &str) -> Option<&'a str> {
 fn every_sample_event_has_a_test() {
     let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/events")).unwrap();
     let files: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let listed = expected().into_iter().map(|expected| expected.event).chain(["expected".into()]);
+    let listed = samples().into_iter().map(|sample| sample.name).chain(["expected".into()]);
     assert_eq!(files, listed.map(|name| format!("{name}.json")).collect());
 }
 
 #[tokio::test]
 async fn every_sample_event_gets_the_response_that_its_name_says() {
     let app = TestApp::start().await;
-    for Expected { event: name, status, error } in expected() {
+    for Sample { name, status, error } in samples() {
         let name = name.as_str();
         let event = sample(name);
         let response = app.invoke(&event).await;

@@ -381,7 +381,7 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::btree_map(names, inner, 0..6).prop_map(|map| Value::from_iter(map)),
+            prop::collection::btree_map(names, inner, 0..6).prop_map(Value::from_iter),
         ]
     })
 }

@@ -37,7 +37,6 @@ fn every_operation_has_a_route_a_sample_event_tests_and_documentation() {
     let routes = &template["Resources"]["WorkflowRunsFunction"]["Properties"]["Events"];
     let documentation = read("docs/api.md");
     let documented: Vec<_> = documentation.lines().filter(|line| line.starts_with(['#', '|'])).collect();
-    assert_eq!(OPERATIONS.len(), 9);
     for operation in OPERATIONS {
         let (name, method) = (operation.name, operation.method.as_str());
         let route = &routes[name]["Properties"];

@@ -1,7 +1,10 @@
 //! Events, as API Gateway makes them of requests.
 
+use std::fs;
+
 use axum::http::Request;
 use local::gateway::{self, rest_event};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The event of a REST API (payload 1.0).
@@ -57,4 +60,34 @@ pub fn run(definition: &str, id: &str) -> String {
 /// The path of a definition's runs.
 pub fn runs(definition: &str) -> String {
     format!("/workflow-definitions/{definition}/workflow-runs")
+}
+
+/// A sample event under `events/`, and what it comes to.
+#[derive(Deserialize)]
+pub struct Sample {
+    /// The file's name, without `.json`.
+    #[serde(rename = "event")]
+    pub name: String,
+    /// The status of the response.
+    pub status: i64,
+    /// The name of the error; empty, if it is none.
+    #[serde(default)]
+    pub error: String,
+}
+
+impl Sample {
+    pub fn event(&self) -> Value {
+        sample(&self.name)
+    }
+}
+
+/// The sample events in the order of a life: `events/expected.json`.
+pub fn samples() -> Vec<Sample> {
+    serde_json::from_value(sample("expected")).unwrap()
+}
+
+/// A file under `events/`.
+pub fn sample(name: &str) -> Value {
+    let file = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice(&fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"))).unwrap()
 }

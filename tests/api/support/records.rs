@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::TestApp;
 
 /// The template's timeout of the cleanup function.
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 impl TestApp {
     /// Every record of the stream so far, in order, as Lambda hands it over.

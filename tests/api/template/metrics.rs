@@ -120,7 +120,7 @@ fn the_alarms_and_the_dashboard_use_metrics_that_exist() {
         for (dimension, value) in dimensions {
             let exists = match dimension.as_str() {
                 "function_name" => ["WorkflowRunsFunction", "${WorkflowRunsFunction}"].contains(&value.as_str()),
-                "operation" => OPERATIONS.iter().any(|(operation, ..)| operation == value),
+                "operation" => OPERATIONS.iter().any(|operation| operation.name == value),
                 "outcome" => OUTCOMES.contains(&value.as_str()),
                 _ => false,
             };
