@@ -31,9 +31,11 @@ pub const DOCUMENTED: [(&str, &[u16]); 9] = [
     ("UpdateWorkflowRun", &[200, 400, 403, 404, 409, 429, 500]),
 ];
 
-/// The statuses that this operation may return, its success first; none if there is no such operation.
+/// The statuses that this operation may return, its success first.
+#[track_caller]
 pub fn documented(operation: &str) -> &'static [u16] {
-    DOCUMENTED.iter().find(|(name, _)| *name == operation).map_or(&[], |(_, statuses)| statuses)
+    let documented = DOCUMENTED.iter().find(|(name, _)| *name == operation);
+    documented.unwrap_or_else(|| panic!("tests/api/support/request.rs lacks the statuses of {operation}")).1
 }
 
 /// Which page of a listing to read.
