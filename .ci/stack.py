@@ -415,8 +415,7 @@ def main():
     template = yaml_parse(pathlib.Path(TEMPLATE).read_text())
     with ministack() as aws_url:
         operator = Operator(aws_url)
-        check_patches(operator, template)
-        outputs = deploy(operator, template)
+        outputs = deploy(operator, copy.deepcopy(template))
         api = re.fullmatch(rf"https://(\w+)\.execute-api\.{REGION}\.amazonaws\.com/prod", outputs["Endpoint"])[1]
         # ministack finds an API by its path; a name for each would need a resolver.
         url = f"{aws_url}/_aws/execute-api/{api}/prod"
@@ -436,6 +435,7 @@ def main():
         check_policies(operator.policies())
         check_cleanup(operator, client, outputs["TableName"])
         check_removal(operator, outputs)
+        check_patches(operator, template)
 
 
 if __name__ == "__main__":
