@@ -342,7 +342,7 @@ def check_update(operator, client):
     check("an update of the gateway publishes no version", published() == (before, old), published())
     operator.update(RunLogRetentionInDays="30", RunTimeoutInHours="24")
     after, new = published()
-    check("an update of the function's settings publishes a version", len(after) == len(before) + 1 and new not in before, (before, after))
+    check("an update of the function's settings publishes a version", new in after and new not in before, (before, after))
     check("it keeps the previous one, with the settings it had", after.get(old) == before[old], (before, after))
     seen = {name: after[new].get(name) for name in ("RUN_LOG_RETENTION_DAYS", "RUN_TIMEOUT_HOURS")}
     check("the alias has the new one, with the new settings", seen == {"RUN_LOG_RETENTION_DAYS": "30", "RUN_TIMEOUT_HOURS": "24"}, after)
