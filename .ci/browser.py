@@ -27,6 +27,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 SCREENSHOTS = pathlib.Path("target/screenshots")
+PATIENCE = 120  # seconds to wait for what must come; a slow machine is no failure
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "ci", "AWS_SECRET_ACCESS_KEY": "ci", "NO_PROXY": "localhost,127.0.0.1"}
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--force-color-profile=srgb", "--hide-scrollbars", "--window-size=1280,1000"]
@@ -92,9 +93,9 @@ class Browser:
     def all(self, css):
         return self.driver.find_elements(By.CSS_SELECTOR, css)
 
-    def wait(self, what, condition, seconds=15):
+    def wait(self, what, condition):
         try:
-            result = WebDriverWait(self.driver, seconds, poll_frequency=0.1).until(lambda _: quietly(condition))
+            result = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1).until(lambda _: quietly(condition))
         except Exception:
             self.shot("broken", ["light"])
             check(what, False, self.text("body")[:2000])
@@ -106,7 +107,7 @@ class Browser:
         def find():
             return next((e for e in self.all(css) if e.is_displayed() and text in (e.text or e.accessible_name)), None)
         try:
-            return WebDriverWait(self.driver, 15, poll_frequency=0.1, ignored_exceptions=[]).until(lambda _: quietly(find))
+            return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1).until(lambda _: quietly(find))
         except Exception:
             self.shot("broken", ["light"])
             sys.exit(f"no {css} with {text!r} in: {self.text('body')[:2000]}")

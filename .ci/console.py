@@ -10,10 +10,12 @@ import datetime
 import http.server
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.parse
@@ -370,7 +372,7 @@ def searching(browser, console, stand_in):
     check("a search can be stopped, and keeps the focus", browser.focused() == "Search on", browser.focused())
     check("it says how far it came", re.search(r"Searched [\d,]+ runs?, back to ", browser.text(".progress")), browser.text(".progress"))
     calls = len(stand_in.asked)
-    stand_in.mode = THROTTLED
+    stand_in.mode = THROTTLED[:3] + ({"retry-after": "1"},)
     browser.keys(Keys.ENTER)
     browser.wait("it goes on, and is throttled", lambda: len(stand_in.asked) > calls)
     stand_in.mode = None
@@ -379,7 +381,7 @@ def searching(browser, console, stand_in):
     stand_in.runs["returns-portal"], before = [{**runs[0], "workflowRunId": f"00000000-0000-5000-8000-{n:012}", "startedAt": iso(minutes_ago(n))}
                                                for n in range(10_100)], stand_in.runs["returns-portal"]
     browser.open(f"{console}#/definitions/returns-portal?status=FAILED")
-    browser.wait("a search among very many runs stops by itself", lambda: "Searched 10,000 runs, back to" in browser.text(".progress"), seconds=90)
+    browser.wait("a search among very many runs stops by itself", lambda: "Searched 10,000 runs, back to" in browser.text(".progress"))
     browser.one(".progress button", "Search on").click()
     browser.one("[data-state=none] h2", "No failed runs")
     browser.one(".progress", "Searched 10,100 runs")
@@ -468,6 +470,30 @@ def finding(browser, console, stand_in):
     browser.open(f"{console}#/find/{urllib.parse.quote(run['workflowRunArn'], safe='')}")
     browser.wait("an address may hold an ARN to open", lambda: browser.hash == there)
     browser.one("h1.id", run_id)
+
+
+def opening(browser, stand_in, directory, console):
+    """A terminal leads into the running console."""
+    run = stand_in.runs["nightly-regression"][1234]
+    opened = directory / "opened"
+    desktop = directory / "xdg-open"
+    desktop.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    desktop.chmod(0o755)
+    variables = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+
+    def opens(reference):
+        done = subprocess.run([CONSOLE, "open", reference], env=variables, capture_output=True, text=True)
+        check(f"console open {reference}", done.returncode == 0, done)
+        browser.wait("it starts a browser", opened.exists)
+        url = opened.read_text()
+        opened.unlink()
+        check("with an address that does not tell the secret", urllib.parse.urlsplit(console).path.strip("/") not in url, url)
+        browser.open(url)
+    there = f"#/definitions/nightly-regression/runs/{run['workflowRunId']}"
+    for reference in [run["workflowRunArn"], there]:
+        opens(reference)
+        browser.wait("it leads to the run", lambda: browser.hash == there)
+        browser.one("h1.id", run["workflowRunId"])
 
 
 def one_run(browser, console, stand_in):
@@ -732,6 +758,8 @@ def aws(endpoint, *arguments):
 def main():
     browser = Browser()
     with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        os.environ["XDG_RUNTIME_DIR"] = str(directory)
         stack.callback(browser.close)
         local = stack.enter_context(process(LOCAL, "--port", "0", "--aws-port", "0", stderr=subprocess.PIPE))
         api = address(local)
@@ -770,6 +798,7 @@ def main():
         searching(browser, console, stand_in)
         dates(browser, console, stand_in)
         finding(browser, console, stand_in)
+        opening(browser, stand_in, directory, console)
         one_run(browser, console, stand_in)
         states(browser, console, stand_in)
         cards(browser, console)
@@ -789,6 +818,9 @@ def main():
         browser.open(f"{console}#/definitions/checkout-flow")
         browser.one("tbody tr")
         child.kill()
+        child.wait()
+        late = subprocess.run([CONSOLE, "open", "1f0c"], capture_output=True, text=True)
+        check("console open says that none is running", late.returncode == 1 and "no console is running" in late.stderr, late)
         browser.one("#refresh").click()
         browser.one("[data-notice=gone]", "The console does not respond")
         check("the page goes on trying", re.search(r"Next try in \d+ s", browser.text("#notice")), browser.text("#notice"))
