@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue::S;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -35,20 +37,58 @@ impl HttpConnector for InstantAws {
     }
 }
 
+/// What both clients are built from.
+fn aws() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "s", None, None, "bench")))
+        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(InstantAws)))
+        .region(Region::from_static("us-east-1"))
+        .timeout_config(config::timeouts())
+        .build()
+}
+
+/// The least that a create can cost: the conditional put of a usual run, by the AWS SDK alone.
+pub struct BarePut(Client);
+
+impl BarePut {
+    /// A client that puts.
+    pub fn new() -> Self {
+        Self(Client::new(&aws()))
+    }
+
+    /// Puts a run.
+    pub async fn send(&self) {
+        let id = "33ff2499-b0d1-5433-9946-78176cf89b1e";
+        let generation = "1b4e28ba-2fa1-41d2-883f-0016d3cca427";
+        let put = self.0.put_item().table_name("runs").condition_expression("attribute_not_exists(pk)");
+        let attributes = [
+            ("pk", format!("run/{ACCOUNT}/{id}")),
+            ("accountId", ACCOUNT.to_owned()),
+            ("workflowRunId", id.to_owned()),
+            ("workflowDefinitionName", "demo".to_owned()),
+            ("definitionId", generation.to_owned()),
+            ("status", "RUNNING".to_owned()),
+            ("modelId", "nova-act-latest".to_owned()),
+            ("logGroupName", "/workflow-runs/demo".to_owned()),
+            ("clientToken", "5f0d3f6a-7a64-4a3e-9d0e-0123456789ab".to_owned()),
+            ("startedAt", "2026-01-01T00:00:00.000Z".to_owned()),
+            ("requestId", "1b7f2a60-0001-4c2e-9f51-5f0d3f6a0001".to_owned()),
+            ("listKey", format!("runs/{generation}/2")),
+            ("sortKey", format!("2026-01-01T00:00:00.000Z/{id}")),
+        ];
+        let put = attributes.into_iter().fold(put, |put, (name, value)| put.item(name, S(value)));
+        put.send().await.unwrap();
+    }
+}
+
 /// The function as Lambda runs it, without the runtime around it.
 pub struct WarmFunction(Function);
 
 impl WarmFunction {
     /// A function that has learnt what there is to learn.
     pub async fn start() -> Self {
-        let aws = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "s", None, None, "bench")))
-            .http_client(http_client_fn(|_, _| SharedHttpConnector::new(InstantAws)))
-            .region(Region::from_static("us-east-1"))
-            .timeout_config(config::timeouts())
-            .build();
-        let config = Config::new("runs", "workflow-runs", aws);
+        let config = Config::new("runs", "workflow-runs", aws());
         let function = Self(Function::new(config, Sources::default(), Arc::new(|_: &[u8]| ())));
         for (_, event, status) in events() {
             assert_eq!(function.respond(&event).await["statusCode"], status);
