@@ -219,8 +219,8 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     assert_eq!(app.calls().into_iter().map(action).collect::<BTreeSet<_>>(), allowed);
 }
 
-#[test]
-fn the_cleanup_function_deletes_runs_and_does_nothing_that_answers_requests() {
+#[tokio::test]
+async fn the_cleanup_functions_role_allows_the_calls_of_a_deletion_and_no_others() {
     let role = properties("CleanupRole");
     assert_eq!(role.get("ManagedPolicyArns"), None);
     let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().unwrap();
@@ -246,6 +246,14 @@ fn the_cleanup_function_deletes_runs_and_does_nothing_that_answers_requests() {
         (json!(["logs:CreateLogStream", "logs:PutLogEvents"]), on("CleanupLogGroup.Arn", Value::Null)),
     ];
     assert_eq!(allowed, expected.map(|(actions, on)| (actions.to_string(), on)).into());
+
+    let app = TestApp::start().await;
+    app.start_runs("demo", 2).await;
+    app.delete_definition(LOCAL_ACCOUNT, "demo").await;
+    app.calls();
+    app.clean_up().await;
+    let calls: BTreeSet<_> = app.calls().into_iter().collect();
+    assert_eq!(calls, ["GetItem", "PutItem", "Query", "UpdateItem"].map(ToOwned::to_owned).into());
 
     let (function, requests) = (properties("CleanupFunction"), properties("WorkflowRunsFunction"));
     assert_eq!(function["Role"], "CleanupRole.Arn");
