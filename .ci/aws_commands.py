@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The commands of docs/operations.md are ones that the AWS CLI accepts, and those under "Without SAM" create what
-template.yaml deploys.
+"""The AWS CLI accepts the commands of README.md, docs/operations.md and the scripts in examples/; without-sam.sh creates what
+template.yaml deploys, and failed-runs.sh what failed-runs.yaml does.
 
 usage: aws_commands.py
 
@@ -21,16 +21,20 @@ from support import CREDENTIALS, ROOT, check, serve
 
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/workflow-runs/stream/2026-01-01T00:00:00.000"
 ROLES = {"ROLE_ARN": "arn:aws:iam::123456789012:role/requests", "CLEANUP_ROLE_ARN": "arn:aws:iam::123456789012:role/cleanup"}
-PLACEHOLDER = re.compile("|".join(rf"\b{name}\b" for name in sorted(ROLES, key=len, reverse=True)))
+# The scripts, with arguments as the docs have them.
+SCRIPTS = {
+    "without-sam.sh": ROLES.values(), "failed-runs.sh": ["us-east-1", "123456789012", "you@example.com"],
+    "restore.sh": ["TABLE_NAME", "RESTORED", "2026-11-24T12:00:00Z"],
+}
 
 
 def blocks(text):
     """The blocks of commands that call AWS."""
     found = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [PLACEHOLDER.sub(lambda match: ROLES[match[0]], block) for block in found if re.search(r"^aws |\$\(aws ", block, re.MULTILINE)]
+    return [block for block in found if re.search(r"^aws |\$\(aws ", block, re.MULTILINE)]
 
 
-def sent(commands):
+def sent(commands, *arguments):
     """The bodies of the requests, by operation or path, in order."""
     requests = []
 
@@ -53,9 +57,9 @@ def sent(commands):
         with zipfile.ZipFile(artifact, "w") as archive:
             archive.writestr("bootstrap", "")
         environment = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": url, "AWS_PAGER": ""}
-        done = subprocess.run(["sh", "-ec", f"cargo() {{ :; }}\nsam() {{ :; }}\n{commands}"], cwd=folder, env=environment, capture_output=True,
+        done = subprocess.run(["sh", "-ec", f"cargo() {{ :; }}\nsam() {{ :; }}\n{commands}", "sh", *arguments], cwd=folder, env=environment, capture_output=True,
                               text=True, timeout=300)
-        first = commands.splitlines()[0]
+        first = next(line for line in commands.splitlines() if line.startswith("aws ") or "$(aws " in line)
         check(f"the CLI sends {first}", done.returncode == 0 and requests, f"{commands}\n{done.stderr}")
     return requests
 
@@ -70,15 +74,35 @@ def function(resource, name, role):
     }
 
 
+def check_failed_runs(requests):
+    """The script does what the template beside it does."""
+    resources = {name: resource["Properties"] for name, resource in
+                 yaml_parse((ROOT / "examples/failed-runs.yaml").read_text())["Resources"].items()}
+    [rule] = [body for operation, body in requests if operation == "PutRule"]
+    check("the rule is the template's", json.loads(rule["EventPattern"]) == resources["FailedRuns"]["EventPattern"], rule)
+    [policy] = [urllib.parse.parse_qs(body)["AttributeValue"][0] for operation, body in requests if operation == "SetTopicAttributes"]
+    topic = "arn:aws:sns:us-east-1:123456789012:failed-runs"
+    expected = {**resources["FailuresPolicy"]["PolicyDocument"]["Statement"][0], "Resource": topic,
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/failed-runs"}}}
+    check("so is the topic's policy", json.loads(policy)["Statement"] == [expected], policy)
+    [targets] = [body["Targets"] for operation, body in requests if operation == "PutTargets"]
+    check("the rule sends to that topic", targets == [{"Id": "mail", "Arn": topic}], targets)
+
+
 def main():
     resources = {name: resource["Properties"] for name, resource in
                  yaml_parse((ROOT / "template.yaml").read_text())["Resources"].items()}
-    page = (ROOT / "docs/operations.md").read_text()
-    [without_sam] = blocks(page.split("\n### Without SAM\n")[1].split("\n### ")[0])
-    for block in blocks(page):
-        if block != without_sam:
+    for page in ("README.md", "docs/operations.md"):
+        found = blocks((ROOT / page).read_text())
+        check(f"{page} has commands", found)
+        for block in found:
             sent(block)
-    requests = sent(without_sam)
+    scripts = {file.name: file.read_text() for file in (ROOT / "examples").glob("*.sh")}
+    check("every script is run", scripts.keys() == SCRIPTS.keys(), scripts.keys())
+    by_script = {name: sent(scripts[name], *arguments) for name, arguments in SCRIPTS.items()}
+    check_failed_runs(by_script["failed-runs.sh"])
+    requests = by_script["without-sam.sh"]
     created = [body for operation, body in requests if operation == "CreateTable"]
     table = {key: value for key, value in resources["WorkflowRunsTable"].items()
              if key not in ("TimeToLiveSpecification", "PointInTimeRecoverySpecification", "SSESpecification")}

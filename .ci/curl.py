@@ -26,7 +26,7 @@ AUTHORIZATION = re.compile(
 
 
 def commands():
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for page in sorted((ROOT / "docs").glob("*.md")):
         for block in re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
             if "--aws-sigv4" in block:
                 yield page.relative_to(ROOT), block
@@ -70,7 +70,7 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     found = list(commands())
-    if {str(page) for page, _ in found} != {"README.md", "docs/api.md"}:
+    if {str(page) for page, _ in found} != {"docs/api.md"}:
         sys.exit(f"other pages with curl commands than expected: {found}")
     for page, command in found:
         command = command.replace("ENDPOINT", f"http://127.0.0.1:{server.server_port}/prod").replace("REGION", REGION)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Nova Act SDK, unmodified, starts and ends runs through the recipe in README.md, and its command line creates, lists,
+"""The Nova Act SDK, unmodified, starts and ends runs as in examples/nova_act_workflow.py, and its command line creates, lists,
 shows and deletes what it calls workflows.
 
 usage: nova_act_sdk.py ENDPOINT [CONSOLE]
@@ -24,17 +24,15 @@ os.environ.pop("NOVA_ACT_API_KEY", None)
 
 ENDPOINT, *CONSOLE = (url.rstrip("/") for url in sys.argv[1:])
 STOCK_ENDPOINT = (CONSOLE or [ENDPOINT])[0]
-README = ROOT / "README.md"
+EXAMPLE = ROOT / "examples/nova_act_workflow.py"
 IDENTITY = b"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::000000000000:user/ci</Arn><UserId>CI</UserId><Account>000000000000</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 
 
 def recipe():
-    """The documented lines up to the workflow itself, for this endpoint."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    block, = (block for block in blocks if "from nova_act import" in block)
-    setup, _ = block.split("\nwith Workflow(")
+    """The example's lines up to the workflow itself, for this endpoint."""
+    setup, _ = EXAMPLE.read_text().split("\nwith Workflow(")
     setup, replaced = re.subn(r'^ENDPOINT = f".*"$', lambda _: f"ENDPOINT = {ENDPOINT!r}", setup, flags=re.MULTILINE)
     assert replaced == 1, setup
     return setup

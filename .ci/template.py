@@ -216,13 +216,12 @@ def check_parameters(stack):
 
 
 def check_documented_stacks():
-    """The stacks that docs/operations.md shows."""
-    page = (pathlib.Path(__file__).resolve().parent.parent / "docs/operations.md").read_text()
-    stacks = re.findall(r"^```yaml\n(Resources:\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    check("the docs show a stack", stacks, page[:100])
+    """The stacks in examples/."""
+    stacks = list((pathlib.Path(__file__).resolve().parent.parent / "examples").glob("*.yaml"))
+    check("there is a stack among the examples", stacks, stacks)
     for stack in stacks:
-        errors = lint(stack, config=ManualArgs(regions=["us-east-1"]))
-        check("cfn-lint accepts it", not errors, [str(error) for error in errors])
+        errors = lint(stack.read_text(), config=ManualArgs(regions=["us-east-1"]))
+        check(f"cfn-lint accepts {stack.name}", not errors, [str(error) for error in errors])
 
 
 def main():
