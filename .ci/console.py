@@ -31,6 +31,8 @@ DEPLOYED = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/prod"
 START = {"modelId": "nova-act-latest", "clientInfo": {"compatibilityVersion": 1}}
 DENIED = (403, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: execute-api:Invoke", {})
 THROTTLED = (429, "TooManyRequestsException", "Too Many Requests", {"retry-after": "8"})
+# The nine operations; the stand-in's endpoint ends with /prod.
+OPERATION = re.compile(r"(PUT|POST) |(GET|DELETE) /[\w-]+|(PUT|POST) /[\w-]+/workflow-runs|(GET|PUT|DELETE) /[\w-]+/workflow-runs/[0-9a-f-]{36}")
 LABELS = {"RUNNING": "Running", "SUCCEEDED": "Succeeded", "FAILED": "Failed", "TIMED_OUT": "Timed out"}
 FAILED = (500, "InternalServerException", "Internal server error", {"retry-after": "1"})
 
@@ -811,6 +813,8 @@ def main():
         browser.logs()
         other = [sent.url for sent in browser.requests if not sent.url.startswith(("http://127.0.0.1:", "about:", "data:", "chrome:"))]
         check("the page has asked no other host", not other, other)
+        others = {(one.method, one.url) for one in stand_in.asked if not OPERATION.fullmatch(f"{one.method} {urllib.parse.urlsplit(one.url).path.removeprefix('/prod/workflow-definitions')}")}
+        check("and the API for its nine operations only", not others, others)
         policy = [message for message in browser.complaints if "Content Security Policy" in message or "Uncaught" in message]
         check("its policy was never violated, and no script failed", not policy, policy)
         elsewhere(browser, console, stand_in)
