@@ -109,22 +109,25 @@ def witness(copy, script, build):
 def main():
     words, missed = sys.argv[1:], []
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
-    for name, *fault, script, says in FAULTS:
-        if words and not any(word in name for word in words):
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            copy = pathlib.Path(scratch)
-            for file in filter(None, files):
-                (copy / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / file, copy / file)
-            (copy / "target").mkdir()
+    with tempfile.TemporaryDirectory() as scratch:
+        pristine, copy = pathlib.Path(scratch, "pristine"), pathlib.Path(scratch, "copy")
+        for file in filter(None, files):
+            (pristine / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, pristine / file)
+        (pristine / "target").mkdir()
+        for name, *fault, script, says in FAULTS:
+            if words and not any(word in name for word in words):
+                continue
+            # In one place, so that cargo builds the workspace's packages once, and what a fault touches for each.
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(pristine, copy)
             plant(copy, *fault)
             code, said = witness(copy, script, fault[0].startswith("src/"))
-        caught = code != 0 and re.search(says, said)
-        print(f"{'caught' if caught else 'MISSED'}: {name}", flush=True)
-        if not caught:
-            print(said[-3000:], flush=True)
-            missed.append(name)
+            caught = code != 0 and re.search(says, said)
+            print(f"{'caught' if caught else 'MISSED'}: {name}", flush=True)
+            if not caught:
+                print(said[-3000:], flush=True)
+                missed.append(name)
     sys.exit(f"missed: {missed}" if missed else 0)
 
 
