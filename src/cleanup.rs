@@ -1,7 +1,8 @@
 //! From records of the table's stream to the runs of deleted definitions, deleted.
 //!
-//! A deletion answers when its definition is `DELETING`, which is a record of the stream; whatever the number of runs, the
-//! caller need not wait. A record is handled by what it shows, and handling it twice, late or out of turn does no harm.
+//! DeleteWorkflowDefinition responds once the definition is `DELETING`, and the stream carries that change here: whatever
+//! the number of runs, the caller need not wait. A record is handled by what it shows, and handling it twice, late or out of
+//! turn does no harm.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::known::definitions;
 use crate::model::{AccountId, DefinitionId, EpochSeconds, WorkflowDefinitionName};
-use crate::request_log::LogWriter;
-use crate::store::{DeletedGeneration, definition_key, run_key};
+use crate::request_log::{LogWriter, milliseconds, write_line};
+use crate::store::{Conditional, DeletedGeneration, definition_key, run_key};
 
 /// How many runs are deleted concurrently.
 const CONCURRENT_DELETIONS: usize = 32;
@@ -24,15 +25,13 @@ const CONCURRENT_DELETIONS: usize = 32;
 /// How long before Lambda's deadline a sweep stops, so that it can still put itself behind the other records.
 const TIME_TO_CONTINUE: Duration = Duration::from_secs(10);
 
-/// The longest that a sweep may take if the deadline is unknown.
-const LONGEST_SWEEP: Duration = Duration::from_mins(5);
+/// How long a sweep may take if the deadline is unknown.
+const SWEEP_TIME: Duration = Duration::from_mins(5);
 
 /// How long a definition lingers once its runs are deleted. After that, no process can still know it as `ACTIVE` (60
 /// seconds) or be about to write a run of it.
 const LINGER: SignedDuration = SignedDuration::from_secs(120);
 const _: () = assert!(LINGER.as_secs() >= 2 * definitions::TIME_TO_LIVE.as_secs());
-
-const _: () = assert!(TIME_TO_CONTINUE.as_secs() < LONGEST_SWEEP.as_secs());
 
 /// How long after a sweep the next one looks for runs that landed late. A signed request is good for minutes.
 const GENERATION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
@@ -40,7 +39,7 @@ const GENERATION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long a failed invocation waits, so that Lambda does not repeat the record at once.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
-/// A record of the table's stream that there is something to do for.
+/// A record of the table's stream that needs work.
 pub enum Record {
     /// A definition is being deleted: its new image is `DELETING` and has no `goneAt`.
     DefinitionDeleting {
@@ -80,6 +79,12 @@ enum Progress {
     Stale,
 }
 
+/// When a sweep must stop, given the time until Lambda ends the invocation, if that is known.
+#[must_use]
+pub fn stop_at(time_left: Option<Duration>) -> Instant {
+    Instant::now() + time_left.map_or(SWEEP_TIME, |time_left| time_left.saturating_sub(TIME_TO_CONTINUE))
+}
+
 impl Cleanup {
     /// A cleanup that writes a line about each record.
     #[must_use]
@@ -87,14 +92,13 @@ impl Cleanup {
         Self { app, function_name, log }
     }
 
-    /// Handles a record, for which there is this much time.
+    /// Handles a record. Its sweep stops at this time.
     ///
     /// # Errors
     /// An AWS call failed, and Lambda must repeat the record.
-    pub async fn handle(&self, record: &Record, time_left: Duration) -> Result<(), ApiError> {
+    pub async fn handle(&self, record: &Record, until: Instant) -> Result<(), ApiError> {
         let started = Instant::now();
         let mut deleted = 0;
-        let until = started + time_left.min(LONGEST_SWEEP).saturating_sub(TIME_TO_CONTINUE);
         let result = match record {
             Record::DefinitionDeleting { account_id, name, definition_id, sweep } => {
                 self.definition(account_id, name, *definition_id, *sweep, until, &mut deleted).await
@@ -121,13 +125,8 @@ impl Cleanup {
     ) -> Result<Progress, ApiError> {
         let store = &self.app.store;
         let key = definition_key(account_id, name);
-        let definition = store.get_definition(&key, self.app.now()).await?;
-        let is_current = definition.is_some_and(|definition| {
-            definition.definition_id == definition_id
-                && definition.gone_at.is_none()
-                && definition.sweep.unwrap_or_default() == sweep
-        });
-        if !is_current {
+        let deletion = store.deletion(&key).await?;
+        if !deletion.is_some_and(|deletion| deletion.is_current(definition_id, sweep)) {
             return Ok(Progress::Stale);
         }
         if !self.sweep(account_id, definition_id, until, deleted).await? {
@@ -138,8 +137,10 @@ impl Cleanup {
         self.put_generation(account_id, definition_id).await?;
         // From now on, since only now is it certain that the table has shown the definition as `DELETING`.
         let gone_at = EpochSeconds::at_or_after(self.app.now() + LINGER);
-        store.mark_gone(&key, definition_id, gone_at).await?;
-        Ok(Progress::Finished)
+        match store.mark_gone(&key, definition_id, gone_at).await? {
+            Conditional::Applied => Ok(Progress::Finished),
+            Conditional::NotApplied(_) => Ok(Progress::Stale),
+        }
     }
 
     /// Deletes what a process started while it still knew the definition as `ACTIVE`, and what landed late.
@@ -163,12 +164,29 @@ impl Cleanup {
         self.app.store.put_generation(definition_id, &generation).await
     }
 
-    /// Deletes the runs of a generation, of any age, until the index shows none that is left, or until time is up but for
-    /// at least one round. Returns whether none is left.
+    /// Deletes the runs of a generation, of any age, until the index shows none that is left, or until time is up, after at
+    /// least one round. Returns whether none is left.
     ///
-    /// The index lags behind: it may show runs that are deleted. A tombstone that is not put proves that there is no run
-    /// of this generation to delete.
+    /// If DynamoDB throttles the deletions, they go on behind the other records too.
     async fn sweep(
+        &self,
+        account_id: &AccountId,
+        definition_id: DefinitionId,
+        until: Instant,
+        deleted: &mut u32,
+    ) -> Result<bool, ApiError> {
+        match self.delete_runs(account_id, definition_id, until, deleted).await {
+            Err(ApiError::Throttling(..)) => {
+                sleep(FAILURE_DELAY).await;
+                Ok(false)
+            }
+            result => result,
+        }
+    }
+
+    /// The index lags behind: it may show runs that are deleted. A rejected put proves that the run is no longer of this
+    /// generation.
+    async fn delete_runs(
         &self,
         account_id: &AccountId,
         definition_id: DefinitionId,
@@ -178,7 +196,7 @@ impl Cleanup {
         let store = &self.app.store;
         let mut after: Option<String> = None;
         let mut found_any = false;
-        loop {
+        for round in 0.. {
             let (runs, last) = store.runs_to_delete(definition_id, after.as_deref()).await?;
             let deletions = runs.into_iter().map(|id| async move {
                 store.sweep_run(&run_key(account_id, &id), definition_id, self.app.now()).await
@@ -187,6 +205,10 @@ impl Cleanup {
             while let Some(was_there) = deletions.try_next().await? {
                 *deleted += u32::from(was_there);
                 found_any |= was_there;
+                // Calls that take long must not let Lambda end the invocation.
+                if round > 0 && Instant::now() >= until {
+                    return Ok(false);
+                }
             }
             after = last;
             if after.is_none() {
@@ -199,6 +221,7 @@ impl Cleanup {
                 return Ok(false);
             }
         }
+        Ok(false)
     }
 
     fn write_line(&self, record: &Record, result: &Result<Progress, ApiError>, deleted: u32, duration: Duration) {
@@ -224,13 +247,9 @@ impl Cleanup {
             },
             detail: result.as_ref().err().map(ApiError::detail),
             runs_deleted: deleted,
-            duration_ms: (duration.as_secs_f64() * 1e6).round() / 1e3,
+            duration_ms: milliseconds(duration),
         };
-        // Writing to memory does not fail.
-        if let Ok(mut json) = serde_json::to_vec(&line) {
-            json.push(b'\n');
-            (self.log)(&json);
-        }
+        write_line(&self.log, &line);
     }
 }
 

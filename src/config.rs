@@ -18,7 +18,7 @@ pub struct Config {
     /// The function's name, from `AWS_LAMBDA_FUNCTION_NAME`: a dimension of its metrics.
     pub function_name: String,
     /// The AWS account that owns unsigned requests, from `UNSIGNED_ACCOUNT_ID`; for emulators. Without it, unsigned
-    /// requests are refused.
+    /// requests are rejected.
     pub unsigned_account_id: Option<AccountId>,
     /// The retention of runs' log groups in days, from `RUN_LOG_RETENTION_DAYS`. Without it, the function leaves their
     /// retention alone.
@@ -91,7 +91,7 @@ pub fn log_filter() -> Option<String> {
     env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
 }
 
-/// Whether Lambda sends a process several requests at once (Managed Instances), from `AWS_LAMBDA_MAX_CONCURRENCY`.
+/// Whether Lambda sends a process several requests concurrently (Managed Instances), from `AWS_LAMBDA_MAX_CONCURRENCY`.
 #[must_use]
 pub fn is_concurrent() -> bool {
     env::var("AWS_LAMBDA_MAX_CONCURRENCY").is_ok_and(|limit| limit.parse().is_ok_and(|limit: u32| limit > 1))

@@ -24,7 +24,7 @@ pub struct Failure {
 pub enum Change {
     /// Nothing.
     None,
-    /// Perhaps what it was to change: a write was sent, and its response is lost or does not tell. A retry settles it.
+    /// Perhaps what it was to change: the response to a write is lost or inconclusive. A retry settles it.
     Unknown,
 }
 

@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 ///
 /// # Errors
 /// The text is not JSON, not an object, or has one of these members twice.
-pub fn members<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
+pub fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Result<[Option<&'a RawValue>; N], Error> {
     let mut values = [None; N];
     let mut seen = [false; N];
-    let position = |name: &str| match names.iter().position(|wanted| *wanted == name) {
-        Some(at) if std::mem::replace(&mut seen[at], true) => Err(format!("duplicate field `{name}`")),
+    let position = |name: &[u8]| match names.iter().position(|wanted| wanted.as_bytes() == name) {
+        Some(at) if std::mem::replace(&mut seen[at], true) => Err(format!("duplicate field `{}`", names[at])),
         at => Ok(at),
     };
     each_member(json, position, |at, value| {
@@ -31,11 +31,11 @@ pub fn members<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Result<[
 /// # Errors
 /// The text is not JSON or not an object, or `on_name` fails.
 pub fn each_member<'a, T>(
-    json: &'a [u8],
-    on_name: impl FnMut(&str) -> Result<T, String>,
+    json: &'a str,
+    on_name: impl FnMut(&[u8]) -> Result<T, String>,
     on_value: impl FnMut(T, &'a RawValue),
 ) -> Result<(), Error> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     deserializer.deserialize_map(Each { on_name, on_value })?;
     deserializer.end()
 }
@@ -47,7 +47,7 @@ struct Each<N, V> {
 
 impl<'de, T, N, V> Visitor<'de> for Each<N, V>
 where
-    N: FnMut(&str) -> Result<T, String>,
+    N: FnMut(&[u8]) -> Result<T, String>,
     V: FnMut(T, &'de RawValue),
 {
     type Value = ();
@@ -65,8 +65,8 @@ where
     }
 }
 
-/// A member's name. JSON allows names that are not Unicode (`"\ud800"`), which are nobody's.
-struct Name<'a>(Cow<'a, str>);
+/// A member's name. JSON allows names that are not Unicode (`"\ud800"`), and so it is bytes.
+struct Name<'a>(Cow<'a, [u8]>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -80,11 +80,11 @@ impl<'de> Deserialize<'de> for Name<'de> {
             }
 
             fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Name(String::from_utf8_lossy(name)))
+                Ok(Name(Cow::Borrowed(name)))
             }
 
             fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
-                Ok(Name(String::from_utf8_lossy(name).into_owned().into()))
+                Ok(Name(Cow::Owned(name.to_owned())))
             }
         }
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn texts(json: &str) -> Result<[Option<&str>; 2], String> {
-        let values = members(json.as_bytes(), ["a", "b"]);
+        let values = members(json, ["a", "b"]);
         values.map(|values| values.map(|value| value.map(RawValue::get))).map_err(|error| error.to_string())
     }
 

@@ -47,9 +47,9 @@ pub enum Route {
 
 /// The body of a request.
 pub enum Body {
-    /// Its bytes, decoded if they arrived base64-encoded.
-    Bytes(Vec<u8>),
-    /// It is not the text or the base64 that the event says it is.
+    /// Its text, decoded if it arrived base64-encoded.
+    Text(String),
+    /// It is not the text, or the text in base64, that the event says it is.
     Unreadable,
 }
 

@@ -71,18 +71,28 @@ impl RequestLog {
             change: error.filter(|error| error.change() == Change::Unknown).map(|_| "unknown"),
             detail: error.map(ApiError::detail),
             requests: 1,
-            duration_ms: (entry.duration.as_secs_f64() * 1e6).round() / 1e3,
+            duration_ms: milliseconds(entry.duration),
             log_groups,
             run_status: ended.map(WorkflowRunStatus::as_str),
             runs_ended: ended.map(|_| 1),
         };
-        let mut json = Vec::with_capacity(1_024);
-        // Writing to memory does not fail.
-        if serde_json::to_writer(&mut json, &line).is_ok() {
-            json.push(b'\n');
-            (self.write)(&json);
-        }
+        write_line(&self.write, &line);
     }
+}
+
+/// Writes a line of JSON.
+pub fn write_line(write: &LogWriter, line: &impl Serialize) {
+    let mut json = Vec::with_capacity(1_024);
+    // Writing to memory does not fail.
+    if serde_json::to_writer(&mut json, line).is_ok() {
+        json.push(b'\n');
+        write(&json);
+    }
+}
+
+/// A duration in milliseconds, with three decimals.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[derive(Serialize)]

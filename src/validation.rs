@@ -64,11 +64,11 @@ impl<'a> Input<'a> {
     pub fn body<const N: usize>(&mut self, names: [&'static str; N]) -> [Field<'a>; N] {
         let members = match &self.request.request.body {
             Body::Unreadable => Err("The body is not the base64 or the text that the event says it is".to_owned()),
-            Body::Bytes(body) if body.is_empty() => Ok([None; N]),
-            Body::Bytes(body) if !body.trim_ascii_start().starts_with(b"{") => {
+            Body::Text(body) if body.is_empty() => Ok([None; N]),
+            Body::Text(body) if !body.trim_ascii_start().starts_with('{') => {
                 Err("The body is not a JSON object".to_owned())
             }
-            Body::Bytes(body) => members(body, names).map_err(|error| format!("The body is not valid JSON: {error}")),
+            Body::Text(body) => members(body, names).map_err(|error| format!("The body is not valid JSON: {error}")),
         };
         let members = members.map_err(|message| self.unreadable_body = Some(message)).ok();
         fields(None, names, members)
@@ -90,9 +90,8 @@ impl<'a> Input<'a> {
         field: Field<'a>,
         restrict: impl FnOnce(T) -> Result<T, Violation>,
     ) -> Option<T> {
-        let name = field.name;
         let parsed = self.required(field)?;
-        restrict(parsed).map_err(|violation| self.reject(name, violation)).ok()
+        self.check(field, restrict(parsed))
     }
 
     /// An optional member, if it is present.
@@ -153,7 +152,7 @@ impl<'a> Input<'a> {
     ) -> [Field<'a>; N] {
         // The body's syntax is valid, so only a repeated member can be wrong.
         let members = object.and_then(|object| {
-            let members = members(object.get().as_bytes(), names);
+            let members = members(object.get(), names);
             members.map_err(|_| self.reject(parent, Violation::Type("a well-formed object"))).ok()
         });
         fields(Some(parent), names, members)

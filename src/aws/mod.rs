@@ -42,7 +42,7 @@ impl Action {
         Failure { cause: Box::new(FailedCall { action: self, source: error }), change }
     }
 
-    /// The failure of a call of which it does not matter what it has changed.
+    /// The failure of a call whose effect does not matter.
     pub fn caused_by(self, source: impl StdError + Send + Sync + 'static) -> Failure {
         Failure::without_change(FailedCall { action: self, source })
     }

@@ -22,7 +22,7 @@ const TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(1);
 /// do not expire together.
 const ITEM_TIME_TO_LIVE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The same if the log group's retention could not be set: then one process tries again, and not all of them.
+/// The same if the log group's retention could not be set: then a process tries again a minute later, and not a day.
 const TIME_TO_LIVE_WITHOUT_RETENTION: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long a log group whose item could not be written stays known.

@@ -17,6 +17,9 @@ use crate::metrics::Counters;
 use crate::model::AccountId;
 use crate::request::{ApiRequest, Body, Route};
 
+/// The length up to which an account id is one. Only who invokes the function directly can send another.
+const LONGEST_ACCOUNT_ID: usize = 64;
+
 /// The format of an event and of its response.
 #[derive(Clone, Copy)]
 pub enum Payload {
@@ -61,11 +64,33 @@ impl Payload {
     }
 }
 
-/// Reads an event that arrived at this time.
-pub fn read(event: &RawValue, context: &Context, arrived_at: Timestamp, time_left: Duration) -> (Payload, ApiRequest) {
+/// The members of an event that the function uses: those of a request, and the records of a stream.
+pub const MEMBERS: [&str; 12] = [
+    "requestContext",
+    "Records",
+    "version",
+    "httpMethod",
+    "resource",
+    "routeKey",
+    "rawPath",
+    "pathParameters",
+    "queryStringParameters",
+    "multiValueQueryStringParameters",
+    "body",
+    "isBase64Encoded",
+];
+
+/// Reads the request of an event with these members, which arrived at this time.
+pub fn read(
+    members: [Option<&RawValue>; MEMBERS.len()],
+    context: &Context,
+    arrived_at: Timestamp,
+    time_left: Duration,
+) -> (Payload, ApiRequest) {
     let [
-        version,
         request_context,
+        _,
+        version,
         http_method,
         resource,
         route_key,
@@ -75,22 +100,7 @@ pub fn read(event: &RawValue, context: &Context, arrived_at: Timestamp, time_lef
         multi_value_query,
         body,
         is_base64_encoded,
-    ] = object(
-        Some(event),
-        [
-            "version",
-            "requestContext",
-            "httpMethod",
-            "resource",
-            "routeKey",
-            "rawPath",
-            "pathParameters",
-            "queryStringParameters",
-            "multiValueQueryStringParameters",
-            "body",
-            "isBase64Encoded",
-        ],
-    );
+    ] = members;
     let payload = if text(version).as_deref() == Some("2.0") { Payload::Http } else { Payload::Rest };
     let (account_id, request_id, method, route, query) = match payload {
         Payload::Rest => {
@@ -124,7 +134,7 @@ pub fn read(event: &RawValue, context: &Context, arrived_at: Timestamp, time_lef
     // A caller can choose API Gateway's request id.
     let request_id = text(request_id).filter(|request_id| HeaderValue::from_str(request_id).is_ok());
     let request = ApiRequest {
-        signed_by: text(account_id).map(AccountId::of_signer),
+        signed_by: text(account_id).filter(|id| id.len() <= LONGEST_ACCOUNT_ID).map(AccountId::new),
         request_id: request_id.unwrap_or_else(|| context.request_id.clone()),
         lambda_request_id: context.request_id.clone(),
         method: text(method).unwrap_or_default(),
@@ -147,19 +157,21 @@ fn route(resource: String, path_parameters: Option<&RawValue>) -> Route {
     Route::Resource(resource, entries(path_parameters, |value| parse(Some(value))))
 }
 
-/// The path without the stage of an HTTP API, with which it begins unless the stage is `$default`.
+/// The path of an HTTP API without its stage prefix; `$default` has none.
 fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
     let below = |stage| path.strip_prefix('/')?.strip_prefix(stage).filter(|rest| rest.starts_with('/'));
-    stage.and_then(below).unwrap_or(path)
+    stage.filter(|stage| *stage != "$default").and_then(below).unwrap_or(path)
 }
 
 fn decode(body: Option<&RawValue>, is_base64_encoded: bool) -> Body {
     if !begins_with(body, '"') {
-        return Body::Bytes(Vec::new());
+        return Body::Text(String::new());
     }
-    let bytes = match parse::<String>(body) {
-        Some(body) if is_base64_encoded => BASE64_STANDARD.decode(body).ok(),
-        body => body.map(String::into_bytes),
+    let text = match parse::<String>(body) {
+        Some(body) if is_base64_encoded => {
+            BASE64_STANDARD.decode(body).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+        }
+        body => body,
     };
-    bytes.map_or(Body::Unreadable, Body::Bytes)
+    text.map_or(Body::Unreadable, Body::Text)
 }

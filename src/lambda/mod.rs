@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::app::{App, Sources};
-use crate::cleanup::Cleanup;
+use crate::cleanup::{self, Cleanup};
 use crate::config::Config;
 use crate::handler::Handler;
 use crate::request_log::{LogWriter, RequestLog};
@@ -49,17 +49,21 @@ impl Function {
     /// Lambda must not count the event as done: it has records of another source, or an AWS call failed.
     pub async fn invoke(&self, event: LambdaEvent<Box<RawValue>>) -> Result<impl Serialize + use<>, Error> {
         let now = self.handler.now();
-        let time_left = time_left(event.context.deadline, now).unwrap_or(Duration::MAX);
-        let Some(records) = records(&event.payload) else {
-            let (payload, request) = gateway::read(&event.payload, &event.context, now, time_left);
+        let time_left = time_left(event.context.deadline, now);
+        let members @ [request_context, records, ..] = object(Some(&event.payload), gateway::MEMBERS);
+        let records = if begins_with(request_context, '{') { None } else { parse::<Vec<&RawValue>>(records) };
+        let Some(records) = records else {
+            let time_left = time_left.unwrap_or(Duration::MAX);
+            let (payload, request) = gateway::read(members, &event.context, now, time_left);
             return Ok(Some(payload.response(self.handler.handle(request).await)));
         };
         if !records.iter().all(|record| records::is_of_stream(record, &self.table_name)) {
             return Err(format!("not every record is of a stream of the table {}", self.table_name).into());
         }
+        let until = cleanup::stop_at(time_left);
         for record in records.into_iter().filter_map(records::read) {
             // In a box, since requests need not make room for it.
-            let handled = Box::pin(self.cleanup.handle(&record, time_left)).await;
+            let handled = Box::pin(self.cleanup.handle(&record, until)).await;
             handled.map_err(|error| error.detail())?;
         }
         Ok(None)
@@ -76,12 +80,6 @@ pub fn service(
         let function = Arc::clone(&function);
         async move { function.invoke(event).await }
     })
-}
-
-/// The records of an event that has some and is not a request.
-fn records(event: &RawValue) -> Option<Vec<&RawValue>> {
-    let [request_context, records] = object(Some(event), ["requestContext", "Records"]);
-    if begins_with(request_context, '{') { None } else { parse(records) }
 }
 
 /// The time until a deadline in epoch milliseconds. A deadline in the past is ignored, since cargo-lambda's emulator

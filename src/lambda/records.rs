@@ -25,7 +25,7 @@ pub fn read(record: &RawValue) -> Option<Record> {
         if text(event_name).as_deref() != Some("REMOVE") {
             return None;
         }
-        let account_id = attribute(old_image, "accountId", "S").map(AccountId::of_signer);
+        let account_id = attribute(old_image, "accountId", "S").map(AccountId::new);
         let removed = account_id.zip(DefinitionId::parse(definition_id));
         let removed =
             removed.map(|(account_id, definition_id)| Record::GenerationRemoved { account_id, definition_id });
@@ -37,7 +37,7 @@ pub fn read(record: &RawValue) -> Option<Record> {
     }
     let record = || {
         Some(Record::DefinitionDeleting {
-            account_id: AccountId::of_signer(attribute(new_image, "accountId", "S")?),
+            account_id: AccountId::new(attribute(new_image, "accountId", "S")?),
             name: WorkflowDefinitionName::new(attribute(new_image, "name", "S")?).ok()?,
             definition_id: DefinitionId::parse(&attribute(new_image, "definitionId", "S")?)?,
             sweep: attribute(new_image, "sweep", "N").map_or(Some(0), |sweep| sweep.parse().ok())?,

@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::json::{each_member, members};
 
-/// The values of these members; none, if the value is not an object.
+/// The values of these members; none, if the value is not an object or has one of them twice.
 pub fn object<'a, const N: usize>(value: Option<&'a RawValue>, names: [&str; N]) -> [Option<&'a RawValue>; N] {
-    value.and_then(|value| members(value.get().as_bytes(), names).ok()).unwrap_or([None; N])
+    value.and_then(|value| members(value.get(), names).ok()).unwrap_or([None; N])
 }
 
 /// The members of an object for which `f` has a text.
@@ -16,8 +16,8 @@ pub fn entries<'a>(value: Option<&'a RawValue>, f: impl Fn(&'a RawValue) -> Opti
     if let Some(value) = value {
         // What is not an object has no members.
         let _ = each_member(
-            value.get().as_bytes(),
-            |name| Ok(name.to_owned()),
+            value.get(),
+            |name| Ok(String::from_utf8_lossy(name).into_owned()),
             |name, value| entries.extend(f(value).map(|text| (name, text))),
         );
     }

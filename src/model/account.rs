@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct AccountId(String);
 
 impl AccountId {
-    /// The account that API Gateway names as the signer of a request.
+    /// The account that API Gateway or the table names.
     #[must_use]
-    pub fn of_signer(id: String) -> Self {
+    pub fn new(id: String) -> Self {
         Self(id)
     }
 

@@ -66,7 +66,6 @@ impl Operation for CreateWorkflowDefinition {
             status: WorkflowDefinitionStatus::Active,
             created_at: DateTime::new(now),
             request_id: request.request.stored_id().to_owned(),
-            sweep: None,
             gone_at: None,
             expires_at: None,
         };

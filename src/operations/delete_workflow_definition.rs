@@ -42,6 +42,8 @@ impl Operation for DeleteWorkflowDefinition {
         let key = definition_key(request.account_id, &name);
         let definition_id = app.definition_id(request.account_id, &name).await?;
         let now = app.now();
+        // Before the call too, since the invocation's deadline may cut it off.
+        app.definitions.forget(&key);
         let requested = app.store.request_deletion(&key, definition_id, now).await;
         app.definitions.forget(&key);
         let effect = match requested? {

@@ -54,11 +54,16 @@ impl Operation for UpdateWorkflowRun {
         let ended_at = (status != WorkflowRunStatus::Running).then_some(now);
         let oldest = app.run_retention.oldest(now);
         let latest_start = app.run_timeout.latest_start(now).max(oldest);
-        let mut update = app.store.update_run(&key, definition_id, RunState { status, ended_at }, latest_start).await?;
+        let requested = RunState { status, ended_at };
+        let mut update = app.store.update_run(&key, definition_id, requested, latest_start).await?;
         let mut effect = if ended_at.is_some() { Effect::Updated } else { Effect::Unchanged };
         while let Conditional::NotApplied(found) = update {
             let run = found.and_then(|run| run.of(definition_id, oldest));
             let Some(run) = run else { return Err(ApiError::ResourceNotFound(Resource::WorkflowRun(id))) };
+            // The SDK retries an update whose response was lost, and the retry finds what the first attempt wrote.
+            if ended_at.is_some() && run.stored_state() == requested {
+                break;
+            }
             let derived = app.run_timeout.derive(run.stored_state(), run.started_at, now);
             if derived.status != status {
                 let message = "The workflow run has already ended with another status.";

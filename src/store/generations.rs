@@ -1,26 +1,19 @@
 //! Generations of deleted definitions, whose items make the cleanup look for late runs when DynamoDB deletes them.
 
-use serde::{Deserialize, Serialize};
-use serde_dynamo::from_item;
+use serde::Serialize;
 
-use super::{Attributes, Item, Key, PUT_ITEM, Store, attributes, failure};
+use super::{Key, PUT_ITEM, Store, attributes, failure};
 use crate::error::ApiError;
 use crate::model::{AccountId, DefinitionId, EpochSeconds};
 
 /// A generation whose runs were deleted.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedGeneration {
     /// The account whose definition it was.
     pub account_id: AccountId,
     /// When DynamoDB may delete the item.
     pub expires_at: EpochSeconds,
-}
-
-impl Item for DeletedGeneration {
-    fn from_attributes(attributes: Attributes) -> Result<Self, serde_dynamo::Error> {
-        from_item(attributes)
-    }
 }
 
 impl Store {

@@ -55,7 +55,7 @@ impl Store {
         let token = page.next_token.as_ref().map(|NextToken(sort_key)| sort_key.to_string());
         // A key condition takes one condition on the sort key. Descending, the token is it, and `oldest` cuts the result.
         let after = if is_ascending { token.max(oldest.map(end_of)) } else { token };
-        // One item more than fits on the page tells whether there is another page.
+        // One item more than fits on the page shows whether there is another page.
         let limit = page.max_results.get() + 1;
         let items = self.merged(list_keys, is_ascending, after.as_deref(), limit).await?;
         let entries = items.into_iter().map(|(_, item)| read(item));

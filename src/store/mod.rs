@@ -175,9 +175,13 @@ impl Store {
 
     /// Reads one item, consistently.
     async fn get<I: Item>(&self, key: &Key<I>) -> Result<Option<I>, ApiError> {
+        self.get_attributes(key).await?.map(|item| read(key, item)).transpose()
+    }
+
+    async fn get_attributes<I>(&self, key: &Key<I>) -> Result<Option<Attributes>, ApiError> {
         let get = self.client.get_item().table_name(&self.table_name).set_key(Some(key.attributes()));
         let output = get.consistent_read(true).send().await.map_err(|error| failure(GET_ITEM, error))?;
-        output.item.map(|item| read(key, item)).transpose()
+        Ok(output.item)
     }
 }
 

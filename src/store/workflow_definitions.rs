@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
+use tracing::error;
 
 use super::{
     Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, string,
@@ -30,9 +31,6 @@ pub struct WorkflowDefinition {
     pub created_at: DateTime,
     /// The request that created it.
     pub request_id: String,
-    /// How often its deletion was put behind the other records of the stream.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<u64>,
     /// When it is gone; `None` until its last run is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<EpochSeconds>,
@@ -59,11 +57,36 @@ pub struct RequestedDefinition {
     pub client_token: ClientToken,
 }
 
+/// The condition of a write that carries a deletion on.
+const IS_BEING_DELETED: &str = "definitionId = :definitionId AND #status = :deleting AND attribute_not_exists(goneAt)";
+
 /// How long a repeated request to delete a definition changes nothing.
 const DELETION_REQUEST_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
 
 /// How long the item of a definition that is gone is kept.
 const GONE_ITEM_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the cleanup reads of a definition's item: how far its deletion is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    definition_id: DefinitionId,
+    status: WorkflowDefinitionStatus,
+    gone_at: Option<EpochSeconds>,
+    /// How often it was put behind the other records of the stream.
+    sweep: Option<u64>,
+}
+
+impl Deletion {
+    /// Whether it is this generation's, is not over, and was put behind the other records this often.
+    #[must_use]
+    pub fn is_current(&self, definition_id: DefinitionId, sweep: u64) -> bool {
+        self.definition_id == definition_id
+            && self.status == WorkflowDefinitionStatus::Deleting
+            && self.gone_at.is_none()
+            && self.sweep.unwrap_or_default() == sweep
+    }
+}
 
 /// The key of a workflow definition's item.
 #[must_use]
@@ -151,7 +174,7 @@ impl Store {
         self.list(&[list_key(account_id)], page, None).await
     }
 
-    /// Marks a definition as `DELETING`, if it is still this generation, not gone, and not asked for in the last minute:
+    /// Marks a definition as `DELETING`, if it is still this generation, not gone, and its deletion was not requested in the last minute:
     /// each write makes the cleanup look for runs once more. If it was not applied, the definition of the name, if any.
     ///
     /// # Errors
@@ -187,6 +210,17 @@ impl Store {
         conditional(UPDATE_ITEM, key, result)
     }
 
+    /// Reads how far the deletion of a definition is, consistently. An item that cannot be read is logged and counts as none,
+    /// since it must not hold up what can.
+    ///
+    /// # Errors
+    /// The errors of the call.
+    pub async fn deletion(&self, key: &Key<WorkflowDefinition>) -> Result<Option<Deletion>, ApiError> {
+        let unreadable = |reason: serde_dynamo::Error| error!(%key, %reason, "the item cannot be read");
+        let item = self.get_attributes(key).await?;
+        Ok(item.and_then(|attributes| from_item(attributes).map_err(unreadable).ok()))
+    }
+
     /// Puts the deletion of a definition's runs behind the other records of the stream: the new image has `sweep` + 1.
     /// Not applied if the deletion is over or another record has continued it.
     ///
@@ -208,11 +242,10 @@ impl Store {
             .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
             .expression_attribute_values(":next", number(sweep + 1));
-        let is_deleting = "definitionId = :definitionId AND #status = :deleting AND attribute_not_exists(goneAt)";
         update = match sweep {
-            0 => update.condition_expression(format!("{is_deleting} AND attribute_not_exists(sweep)")),
+            0 => update.condition_expression(format!("{IS_BEING_DELETED} AND attribute_not_exists(sweep)")),
             _ => update
-                .condition_expression(format!("{is_deleting} AND sweep = :sweep"))
+                .condition_expression(format!("{IS_BEING_DELETED} AND sweep = :sweep"))
                 .expression_attribute_values(":sweep", number(sweep)),
         };
         conditional(UPDATE_ITEM, key, update.send().await).map(drop)
@@ -228,7 +261,7 @@ impl Store {
         key: &Key<WorkflowDefinition>,
         definition_id: DefinitionId,
         gone_at: EpochSeconds,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Conditional<Option<WorkflowDefinition>>, ApiError> {
         let result = self
             .client
             .update_item()
@@ -237,9 +270,7 @@ impl Store {
             .update_expression(
                 "SET goneAt = :goneAt, expiresAt = :expiresAt REMOVE description, exportConfig, listKey, sortKey",
             )
-            .condition_expression(
-                "definitionId = :definitionId AND #status = :deleting AND attribute_not_exists(goneAt)",
-            )
+            .condition_expression(IS_BEING_DELETED)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_values(":deleting", string(WorkflowDefinitionStatus::Deleting.as_str()))
@@ -247,7 +278,7 @@ impl Store {
             .expression_attribute_values(":expiresAt", number(gone_at + GONE_ITEM_LIFETIME))
             .send()
             .await;
-        conditional(UPDATE_ITEM, key, result).map(drop)
+        conditional(UPDATE_ITEM, key, result)
     }
 }
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
 use tracing::error;
 
-use super::index::Entry;
 use super::{
     Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, string,
 };
@@ -26,11 +25,11 @@ const IS_RUN_OF_DEFINITION: &str = "definitionId = :definitionId AND #status <> 
 /// The maximum number of runs that [`Store::runs_to_delete`] finds.
 const RUNS_TO_DELETE: usize = 256;
 
-/// How long a tombstone lives. Until then, no late retry of a create brings its run back.
+/// How long a tombstone lives. While it does, no late retry of a create brings its run back.
 const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// A workflow run. Its fields are the item's attributes. It has no `Debug`, so that no log can repeat its token.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowRun {
     /// What its create asked for.
@@ -41,12 +40,10 @@ pub struct WorkflowRun {
     /// When it started.
     pub started_at: DateTime,
     /// When it ended, if it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime>,
     /// The request that started it.
     pub request_id: String,
     /// When DynamoDB may delete the item, if runs have a retention. It decides nothing else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<EpochSeconds>,
 }
 
@@ -140,6 +137,15 @@ impl StoredRun {
     }
 }
 
+/// What a sweep reads of an entry of the index.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RunToDelete {
+    sort_key: SortKey<WorkflowRunId>,
+    #[expect(dead_code, reason = "an entry with another status is not a run's")]
+    status: WorkflowRunStatus,
+}
+
 /// The key of a run's item.
 #[must_use]
 pub fn run_key(account_id: &AccountId, id: &WorkflowRunId) -> Key<StoredRun> {
@@ -174,7 +180,13 @@ impl Store {
         let RequestedRun { account_id, workflow_run_id, definition_id, .. } = &run.requested;
         let key = run_key(account_id, workflow_run_id);
         let sort_key = SortKey { at: run.started_at, id: workflow_run_id.clone() };
-        let mut item = attributes(&key, run)?;
+        let mut item = attributes(&key, &run.requested)?;
+        item.insert("status".into(), string(run.status.as_str()));
+        item.insert("startedAt".into(), string(run.started_at));
+        item.insert("requestId".into(), string(&run.request_id));
+        if let Some(expires_at) = run.expires_at {
+            item.insert("expiresAt".into(), number(expires_at));
+        }
         item.insert("listKey".into(), string(list_key(*definition_id, shard(workflow_run_id))));
         item.insert("sortKey".into(), string(sort_key));
         let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
@@ -219,7 +231,7 @@ impl Store {
         let items = self.merged(&list_keys(definition_id), true, after, RUNS_TO_DELETE).await?;
         let last = items.get(RUNS_TO_DELETE - 1).map(|(sort_key, _)| sort_key.clone());
         let readable = items.into_iter().take(RUNS_TO_DELETE).filter_map(|(sort_key, item)| {
-            let entry = from_item::<_, Entry<WorkflowRunId, WorkflowRunStatus>>(item);
+            let entry = from_item::<_, RunToDelete>(item);
             let skipped = |reason| error!(%definition_id, sort_key, %reason, "an entry of the index is not a run's");
             entry.map_err(skipped).ok().map(|entry| entry.sort_key.id)
         });

@@ -270,7 +270,7 @@ async fn a_sweep_leaves_alone_what_the_token_of_its_run_has_started_since() {
 async fn an_entry_that_cannot_be_read_holds_up_nothing() {
     let app = TestApp::start().await;
     let ids = app.start_runs("demo", 3).await;
-    // One entry has a sort key that is none, one an unknown status, and the item of one cannot be read.
+    // One entry has a sort key that is none, one an unknown status, and of one only what is not used is broken.
     for (id, attribute, value) in [(&ids[0], "sortKey", "nonsense"), (&ids[1], "status", "LOST")] {
         let mut item = app.run_item(id).await;
         item.insert(attribute.into(), AttributeValue::S(value.into()));
@@ -278,6 +278,7 @@ async fn an_entry_that_cannot_be_read_holds_up_nothing() {
     }
     let mut item = app.run_item(&ids[2]).await;
     item.remove("startedAt");
+    item.insert("endedAt".into(), AttributeValue::S("yesterday".into()));
     app.put_item(item).await;
     delete(&app).await;
     app.clean_up().await;
@@ -347,4 +348,57 @@ async fn records_of_another_source_fail_since_nothing_may_count_as_done() {
     // Records that are no list are a request, and nobody has signed it.
     let response = app.invoke(&json!({"Records": {"0": deletion}})).await;
     assert_eq!(ApiResponse::of_proxy_response(&response).status, 403);
+}
+
+/// As when an operator copies the items back that a deletion took.
+#[tokio::test]
+async fn a_record_of_a_definition_that_is_active_again_deletes_nothing() {
+    let app = TestApp::start().await;
+    let active = app.definition_item(LOCAL_ACCOUNT, "demo").await;
+    let id = app.start_run("demo").await;
+    delete(&app).await;
+    let deletion = app.deletions().remove(0);
+    app.put_item(active.clone()).await;
+    app.hand_over(&deletion, TIME).await.unwrap();
+    assert_eq!(app.lines().pop().unwrap()["outcome"], "stale");
+    assert_eq!(app.send("GET", &run("demo", &id), "").await.status, 200);
+    assert_eq!(
+        (app.definition_item(LOCAL_ACCOUNT, "demo").await, app.items("generation/").await),
+        (active, Vec::new())
+    );
+}
+
+#[tokio::test]
+async fn a_throttled_sweep_goes_on_behind_the_other_records() {
+    let app = TestApp::start().await;
+    app.start_runs("demo", 3).await;
+    delete(&app).await;
+    app.fail("PutItem", 9, Fault::Error(400, "ProvisionedThroughputExceededException"));
+    app.hand_over(&app.deletions()[0], TIME).await.unwrap();
+    assert_eq!(app.lines().pop().unwrap()["outcome"], "continues");
+    app.heal();
+    let records = app.deletions();
+    assert_eq!(records.len(), 2);
+    app.hand_over(&records[1], TIME).await.unwrap();
+    assert_deleted(left(&app).await, 3);
+    assert!(has_gone_at(&app).await);
+}
+
+#[tokio::test]
+async fn a_definition_that_cannot_be_read_holds_up_nothing() {
+    let app = TestApp::start().await;
+    delete(&app).await;
+    let deletion = app.deletions().remove(0);
+    let item = app.definition_item(LOCAL_ACCOUNT, "demo").await;
+    // What a deletion does not use does not matter.
+    let mut odd = item.clone();
+    odd.insert("createdAt".into(), AttributeValue::S("2026-01-01T00:00:00Z".into()));
+    let mut broken = item.clone();
+    broken.remove("definitionId");
+    app.put_item(broken).await;
+    app.hand_over(&deletion, TIME).await.unwrap();
+    assert_eq!(app.lines().pop().unwrap()["outcome"], "stale");
+    app.put_item(odd).await;
+    app.hand_over(&deletion, TIME).await.unwrap();
+    assert!(has_gone_at(&app).await);
 }

@@ -301,6 +301,7 @@ async fn a_request_that_ends_a_run_counts_it_by_its_status() {
         app.lines();
         for _ in 0..times {
             assert_eq!(app.end_run("demo", &id, status).await.status, 200);
+            clock.advance(SignedDuration::from_millis(1));
         }
         app.lines()
     };

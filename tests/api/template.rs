@@ -9,7 +9,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use local::embedded;
-use local::gateway::TIMEOUT;
+use local::gateway::{LOCAL_ACCOUNT, TIMEOUT};
 use workflow_runs::operations::{Endpoint, OPERATIONS};
 use workflow_runs::{Config, Sources};
 

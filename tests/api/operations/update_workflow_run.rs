@@ -3,7 +3,7 @@
 use aws_sdk_novaact::operation::update_workflow_run::UpdateWorkflowRunError;
 use aws_sdk_novaact::types::{ValidationExceptionReason, WorkflowRunStatus};
 use local::gateway::LOCAL_ACCOUNT;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::events::run;
 use crate::support::table::text;
@@ -158,4 +158,17 @@ async fn what_does_not_exist_is_not_found_and_is_not_made_by_the_update() {
         }
     }
     assert_eq!(app.items("").await, before);
+}
+
+#[tokio::test]
+async fn an_end_whose_response_was_lost_is_counted_once() {
+    let app = TestApp::start().await;
+    let id = app.start_run("demo").await;
+    app.lines();
+    app.fail("UpdateItem", 1, Fault::Lost);
+    assert_eq!(app.end_run("demo", &id, "FAILED").await.status, 200);
+    assert_eq!(app.end_run("demo", &id, "FAILED").await.status, 200);
+    let lines = app.lines();
+    assert_eq!((&lines[0]["outcome"], &lines[0]["runs_ended"]), (&json!("updated"), &json!(1)));
+    assert_eq!((&lines[1]["outcome"], &lines[1]["runs_ended"]), (&json!("unchanged"), &Value::Null));
 }

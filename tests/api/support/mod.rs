@@ -234,7 +234,7 @@ fn write_to(log: &Arc<Mutex<Vec<u8>>>) -> Arc<dyn Fn(&[u8]) + Send + Sync> {
 
 /// The id of the run that this token starts in this account.
 pub fn run_id(account_id: &str, token: impl Into<String>) -> String {
-    let account_id = AccountId::of_signer(account_id.to_owned());
+    let account_id = AccountId::new(account_id.to_owned());
     ClientToken::new(token).unwrap().workflow_run_id(&account_id).as_str().to_owned()
 }
 
