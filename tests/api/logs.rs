@@ -319,7 +319,7 @@ async fn a_request_that_ends_a_run_counts_it_by_its_status() {
     assert!(lines[0].get("runs_ended").is_none(), "{}", lines[0]);
     // A timeout that is only derived is counted when it is stored.
     let id = app.start_run("demo").await;
-    clock.advance(SignedDuration::from_hours(1));
+    clock.advance(SignedDuration::from_hours(2));
     app.lines();
     assert_eq!(app.send("GET", &events::run("demo", &id), "").await.body["status"], "TIMED_OUT");
     for _ in 0..2 {
