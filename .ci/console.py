@@ -461,6 +461,14 @@ def finding(browser, console, stand_in):
         browser.one("h1.id", run_id)
     else:
         browser.wait("a short beginning lists all that begin so", lambda: sorted(browser.texts(".found .id")) == sorted(matches))
+    browser.open(f"{console}#/find/ffff?first=nightly-regression")
+    browser.one(".progress button", "Stop").send_keys(Keys.ENTER)
+    browser.one(".progress button", "Search on")
+    check("a search for an id can be stopped, and keeps the focus", browser.focused() == "Search on", browser.focused())
+    browser.keys(Keys.ENTER)
+    number = sum(map(len, stand_in.runs.values()))
+    browser.wait("and goes on to the end", lambda: f"Searched {number:,} runs of 4 definitions" in browser.text(".progress"))
+    browser.one("[data-state=none] h2", "No such run")
     browser.open(f"{console}#/find/5f?")
     browser.one("[data-state=none] h2", "This is not a run id")
 

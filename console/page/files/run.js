@@ -16,11 +16,15 @@ const HOUR = 3_600_000;
 /** A run is compared with this many that were started before it. */
 const OTHERS = 50;
 
+/** How long the newest run stays the newest without looking again. */
+const COMPARISON_AGE = 30_000;
+
 export class RunView {
   hasContent = false;
 
   #shown = '';
   #median = null;
+  #comparedAt = 0;
 
   constructor({ name, id, refresh }) {
     Object.assign(this, { name, id });
@@ -57,7 +61,7 @@ export class RunView {
     this.hasContent = true;
     this.isRunning = run.status === 'RUNNING';
     this.#show(run);
-    if (this.newer.hidden) await this.#compare(run, signal);
+    if (this.newer.hidden && Date.now() - this.#comparedAt > COMPARISON_AGE) await this.#compare(run, signal);
     setText(this.late, lateness(run, this.#median) ?? '');
   }
 
@@ -92,6 +96,7 @@ export class RunView {
     const read = (options) => api.listRuns(this.name, { nextToken, ...options }, signal)
       .then((response) => response.workflowRunSummaries, (error) => { if (error.name === 'ApiError') return []; throw error; });
     const [older, newer] = await Promise.all([read({ maxResults: OTHERS }), read({ maxResults: 1, sortOrder: 'Ascending' })]);
+    this.#comparedAt = Date.now();
     this.#median = typical(older);
     for (const [link, [other]] of [[this.older, older], [this.newer, newer]]) {
       link.hidden = !other;

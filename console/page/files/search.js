@@ -7,7 +7,7 @@ import { pause } from './pace.js';
 const LARGEST_PAGE = 100;
 
 /** After this many runs a search stops, until somebody wants it to go on. */
-const PATIENCE = 10_000;
+export const PATIENCE = 10_000;
 
 /** Midnight at the beginning of a local date, or of one some days later. */
 function midnight(date, days = 0) {
