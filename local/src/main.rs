@@ -8,20 +8,30 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use clap::Parser;
 use console_page::guard::{self, Guard};
+use dynoxide::Database;
 use local::Result;
 use local::embedded::{self, Embedded, TABLE_NAME};
 use local::gateway::{self, LOCAL_ACCOUNT};
 use local::notes::{self, Notes};
+use local::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use workflow_runs::model::RunTimeout;
+use workflow_runs::model::{RunRetention, RunTimeout};
 use workflow_runs::{Function, Sources, config, logging};
+
+/// The cleanup's timeout. A large deletion puts itself behind others ten seconds before its end: with the stack's 300
+/// seconds, others would wait for it.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often expired items are deleted.
+const EXPIRY: Duration = Duration::from_mins(1);
 
 /// Serves the API on this machine, with DynamoDB and CloudWatch Logs embedded.
 #[derive(Parser)]
@@ -44,6 +54,9 @@ struct Arguments {
     /// How long a run may be `RUNNING` before it counts as `TIMED_OUT`: the stack's `RunTimeoutInHours`.
     #[arg(long, value_name = "HOURS", value_parser = run_timeout)]
     run_timeout_hours: Option<RunTimeout>,
+    /// After how many days runs are deleted: the stack's `RunRetentionInDays`.
+    #[arg(long, value_name = "DAYS", value_parser = run_retention)]
+    run_retention_days: Option<RunRetention>,
     /// The retention of the log groups that runs name: the stack's `RunLogRetentionInDays`.
     #[arg(long, value_name = "DAYS", value_parser = retention)]
     run_log_retention_days: Option<i32>,
@@ -55,6 +68,10 @@ fn run_timeout(hours: &str) -> std::result::Result<RunTimeout, &'static str> {
 
 fn retention(days: &str) -> std::result::Result<i32, &'static str> {
     config::retention_days(days).ok_or(config::NO_RETENTION)
+}
+
+fn run_retention(days: &str) -> std::result::Result<RunRetention, &'static str> {
+    config::run_retention_days(days).map(|days| RunRetention(Some(days))).ok_or(config::NO_RUN_RETENTION)
 }
 
 #[tokio::main]
@@ -77,12 +94,14 @@ async fn run(arguments: Arguments) -> Result<()> {
     let aws = listen(aws_port, "--aws-port").await?;
     let aws_url = format!("http://{}", aws.local_addr()?);
     let embedded = Embedded::open(arguments.data.as_deref())?;
+    let database = embedded.database.clone();
     // It is stopped after the API, which uses it.
     let (stop_aws, mut aws_is_stopped) = watch::channel(());
     let aws = tokio::spawn(serve(aws, embedded.router(), async move { _ = aws_is_stopped.changed().await }));
 
     let mut config = embedded::config(&aws_url);
     config.run_timeout = arguments.run_timeout_hours.unwrap_or_default();
+    config.run_retention = arguments.run_retention_days.unwrap_or_default();
     config.run_log_retention_days = arguments.run_log_retention_days;
     define(&Function::new(config.clone(), Sources::default(), Arc::new(|_: &[u8]| ())), "demo").await?;
     let log = if arguments.json_log { write_line } else { write_short_line };
@@ -97,6 +116,8 @@ async fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     let listener = listen(arguments.port, "--port").await?;
+    tokio::spawn(expire(database.clone()));
+    tokio::spawn(clean_up(database, Arc::clone(&function)));
     let table = arguments.data.map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
     introduce(listener.local_addr()?, &aws_url, &table);
     // For a browser, the console's page; the function knows nothing of it.
@@ -125,6 +146,28 @@ async fn serve(
     Ok(axum::serve(listener, router).with_graceful_shutdown(stopped).await?)
 }
 
+/// Hands the records of the table's stream to the function, which deletes the runs of deleted definitions.
+async fn clean_up(database: Database, function: Arc<Function>) {
+    let invoke = move |event: Value| {
+        let function = Arc::clone(&function);
+        async move { gateway::invoke(&function, event.to_string().as_bytes(), CLEANUP_TIMEOUT).await.map(drop) }
+    };
+    if let Err(error) = stream::deliver(database, invoke).await {
+        eprintln!("error: the table's stream cannot be read: {error}");
+    }
+}
+
+/// Deletes expired items, as the table's time to live does.
+async fn expire(database: Database) {
+    loop {
+        tokio::time::sleep(EXPIRY).await;
+        let database = database.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            eprintln!("error: expired items cannot be deleted: {error}");
+        }
+    }
+}
+
 /// Creates a definition through the function, unless it exists or has been deleted.
 async fn define(function: &Function, name: &str) -> Result<()> {
     // An equal request is a replay.
@@ -147,6 +190,13 @@ fn write_line(line: &[u8]) {
 fn write_short_line(line: &[u8]) {
     let line: Value = serde_json::from_slice(line).unwrap_or_default();
     let text = |member: &str| line[member].as_str().unwrap_or_default();
+    if text("message") == "cleanup" {
+        let of = line["workflow_definition_name"].as_str().unwrap_or("a deleted definition");
+        let (outcome, runs, detail) = (text("outcome"), &line["runs_deleted"], text("detail"));
+        return if outcome != "stale" {
+            eprintln!("cleanup of {of} {outcome}, {runs} runs deleted {detail}")
+        };
+    }
     let id = text("workflow_run_id").get(..8).map(|id| format!(" {id}…")).unwrap_or_default();
     let detail = line["detail"].as_str().map(|detail| format!(" – {detail}")).unwrap_or_default();
     let duration = line["duration_ms"].as_f64().unwrap_or_default();

@@ -282,6 +282,88 @@ fn a_sample_event_acts_for_the_account_that_the_server_shows() {
     assert_eq!(list["workflowRunSummaries"][0]["workflowRunId"], created["workflowRunId"], "{list}");
 }
 
+/// The attributes of an item, as DynamoDB's JSON.
+fn item(server: &Server, key: &str) -> Value {
+    let get = json!({"TableName": "workflow-runs", "Key": {"pk": {"S": key}}});
+    server.aws("DynamoDB_20120810.GetItem", &get)["Item"].take()
+}
+
+/// Creates a definition with so many runs; its generation.
+fn define(server: &Server, name: &str, runs: usize) -> String {
+    assert_eq!(server.call("PUT", "/workflow-definitions", &json!({"name": name}).to_string()).0, 201);
+    for _ in 0..runs {
+        let run = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
+        assert_eq!(server.call("PUT", &format!("/workflow-definitions/{name}/workflow-runs"), run).0, 201);
+    }
+    item(server, &format!("definition/123456789012/{name}"))["definitionId"]["S"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn one_request_deletes_a_definition_and_its_runs_follow_behind_the_api() {
+    let server = Server::start(&[]);
+    let large = define(&server, "large", 100);
+    define(&server, "small", 3);
+    let key = "run/123456789012/unreadable";
+    let unreadable = json!({
+        "pk": {"S": key}, "listKey": {"S": format!("runs/{large}/0")}, "sortKey": {"S": "unreadable"}, "status": {"S": "?"},
+    });
+    server.aws("DynamoDB_20120810.PutItem", &json!({"TableName": "workflow-runs", "Item": unreadable}));
+
+    for name in ["large", "small"] {
+        let (status, response) = server.call("DELETE", &format!("/workflow-definitions/{name}"), "");
+        assert_eq!((status, &response["status"]), (202, &json!("DELETING")));
+    }
+    for name in ["large", "small"] {
+        while item(&server, &format!("definition/123456789012/{name}"))["goneAt"].is_null() {
+            std::thread::yield_now();
+        }
+    }
+    let filter = json!({
+        "TableName": "workflow-runs", "FilterExpression": "begins_with(pk, :run) AND #status <> :deleting",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":run": {"S": "run/"}, ":deleting": {"S": "DELETING"}},
+    });
+    let left = server.aws("DynamoDB_20120810.Scan", &filter);
+    assert_eq!((&left["Count"], &left["Items"][0]["pk"]["S"]), (&json!(1), &json!(key)), "{left}");
+}
+
+#[test]
+fn a_deletion_that_was_broken_off_goes_on_when_the_server_starts_again() {
+    let file = scratch("runs.sqlite");
+    let server = Server::start(&["--data", text(&file)]);
+    define(&server, "sample", 3);
+    server.end();
+    // The function deletes the definition, and nobody reads the stream.
+    let event = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/rest-delete-workflow-definition.json");
+    let done = command(&["--data", text(&file), "--event", event]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+
+    let server = Server::start(&["--data", text(&file)]);
+    while item(&server, "definition/123456789012/sample")["goneAt"].is_null() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_retention_of_runs_can_be_tried() {
+    let server = Server::start(&["--run-retention-days", "1"]);
+    let (_, created) = server.call("PUT", RUNS, r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#);
+    let id = created["workflowRunId"].as_str().unwrap();
+    let key = format!("run/123456789012/{id}");
+    assert!(item(&server, &key)["expiresAt"]["N"].is_string());
+    assert_eq!(server.call("GET", &format!("{RUNS}/{id}"), "").0, 200);
+    server.aws(
+        "DynamoDB_20120810.UpdateItem",
+        &json!({
+            "TableName": "workflow-runs",
+            "Key": {"pk": {"S": key}},
+            "UpdateExpression": "SET startedAt = :past",
+            "ExpressionAttributeValues": {":past": {"S": "2026-01-01T00:00:00.000Z"}},
+        }),
+    );
+    assert_eq!(server.call("GET", &format!("{RUNS}/{id}"), "").0, 404);
+}
+
 #[test]
 fn the_settings_of_a_stack_can_be_tried() {
     let server = Server::start(&["--run-timeout-hours", "2", "--run-log-retention-days", "7"]);
@@ -305,9 +387,13 @@ fn the_settings_of_a_stack_can_be_tried() {
     let (_, run) = server.call("GET", &format!("{RUNS}/{id}"), "");
     assert_eq!((&run["status"], &run["endedAt"]), (&json!("TIMED_OUT"), &json!("2026-01-01T02:00:00.000Z")));
 
-    for (option, value) in
-        [("--run-timeout-hours", "0"), ("--run-timeout-hours", "8761"), ("--run-log-retention-days", "2")]
-    {
+    for (option, value) in [
+        ("--run-timeout-hours", "0"),
+        ("--run-timeout-hours", "8761"),
+        ("--run-log-retention-days", "2"),
+        ("--run-retention-days", "0"),
+        ("--run-retention-days", "3654"),
+    ] {
         let said = failure(&[option, value]);
         assert!(said.contains(option) && said.contains(value), "{said}");
     }

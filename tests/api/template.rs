@@ -181,10 +181,11 @@ async fn the_role_allows_the_calls_that_the_function_makes_and_no_others() {
     let configure = |config| Config { run_log_retention_days: Some(30), ..config };
     let app = TestApp::start_with(Sources::default(), configure).await;
     let mut done = BTreeSet::new();
-    for sample in events::samples() {
+    // The records of the stream are the cleanup function's.
+    for sample in events::samples().into_iter().filter(|sample| sample.status.is_some()) {
         let event = sample.event();
         let response = app.invoke(&event).await;
-        assert_eq!(response["statusCode"], sample.status, "{}: {response}", sample.name);
+        assert_eq!(response["statusCode"], json!(sample.status), "{}: {response}", sample.name);
         done.extend(
             OPERATIONS
                 .iter()

@@ -33,6 +33,10 @@ async fn every_sample_event_gets_the_response_that_its_name_says() {
         let name = name.as_str();
         let event = sample(name);
         let response = app.invoke(&event).await;
+        let Some(status) = status else {
+            assert_eq!(response, Value::Null, "{name}");
+            continue;
+        };
         assert_eq!(response["statusCode"], status, "{name}: {response}");
         assert_eq!(header(&response, "x-amzn-errortype").unwrap_or_default(), error, "{name}");
         assert_eq!(header(&response, "content-type"), Some("application/json"), "{name}");

@@ -68,8 +68,8 @@ pub struct Sample {
     /// The file's name, without `.json`.
     #[serde(rename = "event")]
     pub name: String,
-    /// The status of the response.
-    pub status: i64,
+    /// The status of the response; none for records of the stream, which get no response.
+    pub status: Option<i64>,
     /// The name of the error; empty, if it is none.
     #[serde(default)]
     pub error: String,
