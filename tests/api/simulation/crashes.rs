@@ -8,10 +8,10 @@ use local::gateway::TIMEOUT;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::schedule::put_runs;
 use crate::simulator::network::{Fate, Network};
 use crate::simulator::process::{Process, Settings};
 use crate::simulator::services::Services;
+use crate::simulator::stream::StreamRecord;
 use crate::simulator::virtual_time::{database, on_virtual_time};
 use crate::support::ApiResponse;
 use crate::support::request::{Page, Request};
@@ -21,6 +21,18 @@ const LOG_GROUP: &str = "/workflow-runs/demo";
 const TOKEN: &str = "a-client-token-of-36-characters-0000";
 const FOREVER: usize = usize::MAX / 2;
 
+/// What breaks a call, and how many calls in a row.
+const BREAKS: [(Fate, usize); 8] = [
+    (Fate::Cut, 1),
+    (Fate::Cut, FOREVER),
+    (Fate::Lost, 1),
+    (Fate::Lost, FOREVER),
+    (Fate::Error(400, "AccessDeniedException"), FOREVER),
+    (Fate::Error(500, "InternalServerError"), FOREVER),
+    (Fate::DieBefore, 1),
+    (Fate::DieAfter, 1),
+];
+
 /// An operation in a state of the table in which it makes as many calls as it can.
 struct Scenario {
     request: Request,
@@ -28,8 +40,6 @@ struct Scenario {
     before: Vec<Request>,
     /// The time that passes then.
     pause: Duration,
-    /// How many runs of the definition are left over after that.
-    left_over: u64,
     /// The calls of a process that knows nothing, in their order.
     calls: &'static [&'static str],
     /// The status of the request when it is repeated.
@@ -63,7 +73,6 @@ fn scenarios() -> Vec<Scenario> {
         request,
         before,
         pause: Duration::ZERO,
-        left_over: 0,
         calls,
         status,
         is_done,
@@ -99,27 +108,16 @@ fn scenarios() -> Vec<Scenario> {
         scenario(Request::DeleteRun { name, id: run_id() }, a_run(), &["GetItem", "PutItem"], 202, |services| {
             services.runs().is_empty() && services.item(&run_key()).is_some()
         }),
-        scenario(delete_definition(), a_run(), DELETION, 202, |services| services.runs().is_empty() && goes(services)),
-        // A definition that is gone is swept once more.
-        Scenario {
-            pause: Duration::from_mins(3),
-            left_over: 1,
-            ..scenario(
-                delete_definition(),
-                vec![create_definition(), delete_definition()],
-                LAST_SWEEP,
-                404,
-                |services| services.runs().is_empty() && goes(services),
-            )
-        },
+        scenario(delete_definition(), a_run(), &["GetItem", "UpdateItem"], 202, |services| {
+            definition(services).is_some_and(|definition| definition["status"]["S"] == "DELETING")
+        }),
     ]
 }
 
-/// The calls of a deletion of a definition with one run: it is read and marked, its run is found and deleted, none is found any
-/// more, and it goes.
-const DELETION: &[&str] = &[
+/// The calls for a record of a deleted definition with one run: its run is found and deleted, none is found any more, its
+/// generation is remembered, and it goes.
+const CLEANUP: &[&str] = &[
     "GetItem",
-    "UpdateItem",
     "Query",
     "Query",
     "Query",
@@ -129,12 +127,9 @@ const DELETION: &[&str] = &[
     "Query",
     "Query",
     "Query",
+    "PutItem",
     "UpdateItem",
 ];
-
-/// The calls of another deletion once the definition is gone and has left a run over.
-const LAST_SWEEP: &[&str] =
-    &["GetItem", "UpdateItem", "Query", "Query", "Query", "Query", "PutItem", "Query", "Query", "Query", "Query"];
 
 fn definition(services: &Services) -> Option<Value> {
     services.item(&format!("definition/{ACCOUNT}/demo"))
@@ -178,9 +173,6 @@ async fn prepare(services: &Arc<Services>, scenario: &Scenario) {
         response(services, request).await;
     }
     sleep(scenario.pause).await;
-    if scenario.left_over > 0 {
-        put_runs(services, ACCOUNT, scenario.left_over);
-    }
 }
 
 #[test]
@@ -203,16 +195,7 @@ fn the_calls_of_each_operation_are_the_ones_that_are_broken_here() {
 fn wherever_an_operation_breaks_off_the_same_request_ends_it() {
     for scenario in scenarios() {
         for first in 0..scenario.calls.len() {
-            for (fault, broken) in [
-                (Fate::Cut, 1),
-                (Fate::Cut, FOREVER),
-                (Fate::Lost, 1),
-                (Fate::Lost, FOREVER),
-                (Fate::Error(400, "AccessDeniedException"), FOREVER),
-                (Fate::Error(500, "InternalServerError"), FOREVER),
-                (Fate::DieBefore, 1),
-                (Fate::DieAfter, 1),
-            ] {
+            for (fault, broken) in BREAKS {
                 on_virtual_time(database(), 0, 10.0, async |services| {
                     break_off_and_repeat(services, &scenario, first, broken, fault).await;
                 });
@@ -250,4 +233,39 @@ async fn break_off_and_repeat(services: &Arc<Services>, scenario: &Scenario, fir
     let repeated = response(services, &scenario.request).await;
     assert_eq!(repeated.status, scenario.status, "{what}: {repeated:?}");
     assert!((scenario.is_done)(services), "{what}: {repeated:?}");
+}
+
+/// The record of a deletion that was just requested.
+async fn record(services: &Arc<Services>) -> StreamRecord {
+    let name = "demo";
+    let create_definition = Request::CreateDefinition { name, token: Some(TOKEN.to_owned()), description: None };
+    let create_run =
+        Request::CreateRun { name, token: Some(TOKEN.to_owned()), model: "nova-act-latest", log_group: None };
+    for request in [create_definition, create_run, Request::DeleteDefinition { name }] {
+        response(services, &request).await;
+    }
+    services.stream().take().pop().unwrap()
+}
+
+#[test]
+fn wherever_a_deletion_behind_the_api_breaks_off_the_same_record_ends_it() {
+    for first in 0..=CLEANUP.len() {
+        for (fault, broken) in BREAKS {
+            on_virtual_time(database(), 0, 10.0, async |services| {
+                let what = format!("{fault:?} at call {first}");
+                let record = record(services).await;
+                let (network, made) = network(CLEANUP, first, broken, fault);
+                let is_handled =
+                    Process::start_with(services, &network, settings()).handle_records(&record.event).await;
+                // The calls are the ones that are broken here.
+                assert!(made.load(Ordering::Relaxed) >= CLEANUP.len().min(first + 1), "{what}");
+                let is_done = |services: &Services| services.runs().is_empty() && goes(services);
+                assert!(!is_handled || is_done(services), "{what}");
+                let calm: Network = Arc::new(|_, _| Fate::Served);
+                assert!(Process::start_with(services, &calm, settings()).handle_records(&record.event).await, "{what}");
+                assert!(is_done(services), "{what}");
+                assert_eq!(services.items("generation/").len(), 1, "{what}");
+            });
+        }
+    }
 }

@@ -96,7 +96,6 @@ impl<'a> Model for Definition<'a> {
                 let is_its_token = |create| token(current) == token(create) && token(current).is_some();
                 match act {
                     Act::Read(body) if may_be_read_as(body, "DELETING", current, *at) => before(),
-                    Act::Find | Act::FindDeleting | Act::Delete => before(),
                     Act::FindNone => after(),
                     // Once it is gone the name is free for another client token, and no late retry brings it back.
                     Act::Create(create) if !is_its_token(create) && may_be_gone => vec![created(create)],
@@ -104,7 +103,7 @@ impl<'a> Model for Definition<'a> {
                     Act::RejectCreate(create) if is_its_token(create) => {
                         unchanged(goes.1 == Duration::MAX || from <= goes.1 + DAY + SECOND)
                     }
-                    Act::RejectCreate(_) => before(),
+                    Act::Find | Act::FindDeleting | Act::Delete | Act::RejectCreate(_) => before(),
                     _ => vec![],
                 }
             }

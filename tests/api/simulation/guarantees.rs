@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::client::Seen;
 use super::definition_model::{self, Definition};
 use super::history::Record;
@@ -39,6 +41,29 @@ pub fn check(services: &Services, seen: &Seen, index_delay: Duration) {
     let versions = Versions::new(&writes);
     for listing in &seen.listings {
         listing.check(&versions, index_delay);
+    }
+}
+
+/// One accepted deletion and nothing more from the client: in the end no run of that generation is in the table.
+///
+/// # Panics
+/// If one is, or if a definition has not gone.
+pub fn check_deleted_generations_left_no_run(services: &Services) {
+    let writes = services.writes();
+    let is_deletion = |item: &&Value| item["status"]["S"] == "DELETING" && item.get("deletedAt").is_some();
+    let deleted = writes.iter().filter(|write| write.key.starts_with("definition/"));
+    let deleted = deleted.filter_map(|write| write.item.as_ref()).filter(is_deletion);
+    let deleted: BTreeSet<_> = deleted.map(|item| item["definitionId"]["S"].as_str().unwrap()).collect();
+    let lost = services.stream().lost_generations.clone();
+    let runs = services.runs();
+    for definition_id in deleted.into_iter().filter(|definition_id| !lost.contains(*definition_id)) {
+        let mut left = runs.values().filter(|run| run["definitionId"]["S"] == definition_id);
+        assert!(left.next().is_none(), "{definition_id} was deleted, and has left runs: {runs:?}");
+        assert!(services.index_of_runs(definition_id).is_empty(), "{definition_id} was deleted, and is in the index");
+    }
+    for (key, definition) in services.items("definition/") {
+        let is_stuck = definition["status"]["S"] == "DELETING" && definition.get("goneAt").is_none();
+        assert!(!is_stuck, "{key} was deleted, and does not go: {definition}");
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::support::run_id;
 use dynoxide::Database;
 use jiff::SignedDuration;
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -16,12 +15,14 @@ use super::guarantees;
 use crate::simulator::coverage::Sight;
 use crate::simulator::fault_plan::FaultPlan;
 use crate::simulator::network::LATEST;
-use crate::simulator::process::{MOST_AHEAD, Settings};
+use crate::simulator::process::Settings;
 use crate::simulator::services::Services;
-use crate::simulator::virtual_time::on_virtual_time;
+use crate::simulator::stream::Mapping;
+use crate::simulator::virtual_time::{on_virtual_time, put_runs};
 use crate::support::request::{Page, Request};
 
 const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Few names, tokens and accounts, so that clients collide all the time.
 const NAMES: [&str; 2] = ["demo", "other"];
@@ -50,12 +51,13 @@ struct Habits {
 
 async fn schedule(services: &Arc<Services>, seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let accounts = [format!("{seed}a"), format!("{seed}b")];
+    let accounts = [0, 1].map(|last| format!("{seed:011}{last}"));
     let index_delay = Duration::from_millis(*rng.choice(&[0, 50, 1_000, 5_000]).unwrap());
     services.delay_index(index_delay);
     let settings = settings(&mut rng);
     let habits = Habits { seed, deletions: *rng.choice(&[0, 3, 10]).unwrap() };
     let plan = FaultPlan::new(services, &mut rng);
+    let mapping = mapping(services, &plan, &mut rng, &settings);
     let world = World::new(services, plan, settings, rng.usize(1..=3));
 
     for account_id in &accounts {
@@ -86,12 +88,20 @@ async fn schedule(services: &Arc<Services>, seed: u64) {
         clients.join_all().await;
     }
     world.plan.end();
-    // What is still under way lands now.
-    sleep(LATEST + index_delay + Duration::from_secs(1)).await;
-    read_everything(&world, &mut rng, &accounts).await;
+    mapping.calm_down();
     if rng.u8(..4) == 0 || seed.is_multiple_of(100) {
         let (account_id, name) = (rng.choice(&accounts).unwrap(), *rng.choice(&NAMES).unwrap());
-        delete_to_the_end(&world, account_id, name, index_delay).await;
+        delete_with_late_starts(&world, account_id, name).await;
+    }
+    // What is still under way lands now.
+    sleep(LATEST + index_delay + Duration::from_secs(1)).await;
+    mapping.drain().await;
+    read_everything(&world, &mut rng, &accounts).await;
+    delete_again_what_was_lost(&world, &accounts).await;
+    finish_deletions(services, &mapping, index_delay).await;
+    guarantees::check_deleted_generations_left_no_run(services);
+    if rng.bool() {
+        create_with_every_token(&world, &accounts).await;
     }
     guarantees::check(services, &world.take_seen(), index_delay);
 }
@@ -102,7 +112,7 @@ fn settings(rng: &mut fastrand::Rng) -> [Settings; 2] {
         // Lambda's default, and the template's.
         timeout: Duration::from_secs(*rng.choice(&[3, 15]).unwrap()),
         run_timeout: *rng.choice(&[None, Some(HOUR), Some(2 * HOUR)]).unwrap(),
-        run_retention: None,
+        run_retention: *rng.choice(&[None, None, Some(DAY), Some(2 * DAY)]).unwrap(),
         run_log_retention_days: rng.bool().then_some(30),
         ahead: SignedDuration::ZERO,
     };
@@ -119,8 +129,11 @@ fn pause(rng: &mut fastrand::Rng, settings: [Settings; 2]) -> Duration {
         (0..2, _) => seconds(1..10),
         (2..4, _) => seconds(40..75),
         (4 | 5, Some(timeout)) => timeout.saturating_sub(seconds(0..20)),
-        (4..8, _) => seconds(100..300),
-        _ => 25 * HOUR,
+        (4..7, _) => seconds(100..300),
+        (7, _) => 25 * HOUR,
+        (8, _) => 3 * HOUR,
+        // About the end of a retention, of a tombstone, or a day after one of them.
+        _ => (fastrand::u32(1..=3) * DAY + Duration::from_secs(10)).saturating_sub(seconds(0..20)),
     }
 }
 
@@ -156,7 +169,7 @@ fn page(rng: &mut fastrand::Rng) -> Page {
 }
 
 fn create_definition(rng: &mut fastrand::Rng, name: &'static str) -> Request {
-    let token = (rng.u8(..10) != 0).then(|| format!("token-of-a-definition-{:016}", rng.u64(..DEFINITION_TOKENS)));
+    let token = (rng.u8(..10) != 0).then(|| definition_token(rng.u64(..DEFINITION_TOKENS)));
     Request::CreateDefinition { name, token, description: (rng.u8(..8) == 0).then_some("another") }
 }
 
@@ -191,6 +204,10 @@ fn request(rng: &mut fastrand::Rng, accounts: &[String], account_id: &str, habit
     }
 }
 
+fn definition_token(token: u64) -> String {
+    format!("token-of-a-definition-{token:016}")
+}
+
 fn run_token(token: u64) -> String {
     format!("token-of-a-client-{token:016}")
 }
@@ -203,33 +220,6 @@ fn create_run(rng: &mut fastrand::Rng, name: &'static str, token: Option<String>
     };
     let log_group = (rng.u8(..6) != 0).then(|| format!("/{seed}/{}", u8::from(rng.u8(..6) == 0)));
     Request::CreateRun { name, token, model, log_group }
-}
-
-/// Puts many runs of the definition `demo` that have ended.
-pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
-    let definition = services.item(&format!("definition/{account_id}/demo")).unwrap();
-    for run in 0..runs {
-        let token = format!("token-of-an-early-client-{run:016}");
-        let id = run_id(account_id, &token);
-        let shard = u32::from_str_radix(&id[35..], 16).unwrap() % 4;
-        let started_at = format!("2026-11-22T00:00:00.{run:03}Z");
-        services.put(&json!({
-            "pk": {"S": format!("run/{account_id}/{}", id)},
-            "accountId": {"S": account_id},
-            "workflowRunId": {"S": id},
-            "workflowDefinitionName": {"S": "demo"},
-            "definitionId": definition["definitionId"],
-            "status": {"S": "SUCCEEDED"},
-            "modelId": {"S": "nova-act-latest"},
-            "clientInfo": {"M": {"compatibilityVersion": {"N": "1"}}},
-            "clientToken": {"S": token},
-            "startedAt": {"S": started_at},
-            "endedAt": {"S": "2026-11-22T00:00:01.000Z"},
-            "requestId": {"S": "earlier"},
-            "listKey": {"S": format!("runs/{}/{shard}", definition["definitionId"]["S"].as_str().unwrap())},
-            "sortKey": {"S": format!("{started_at}/{}", id)},
-        }));
-    }
 }
 
 /// In the end, when nothing fails any more, every request has a response at once; and all of them tell of the same runs.
@@ -253,41 +243,73 @@ async fn read_everything(world: &World, rng: &mut fastrand::Rng, accounts: &[Str
     }
 }
 
-/// A deletion that is repeated until 404, and once more, leaves nothing but tombstones.
-async fn delete_to_the_end(world: &World, account_id: &str, name: &'static str, index_delay: Duration) {
+/// The table's stream, and what deletes runs behind it.
+fn mapping(
+    services: &Arc<Services>,
+    plan: &Arc<FaultPlan>,
+    rng: &mut fastrand::Rng,
+    settings: &[Settings; 2],
+) -> Arc<Mapping> {
+    // The template's, and two that end many an invocation before it is done.
+    let timeout = Duration::from_secs(*rng.choice(&[300, 20, 12]).unwrap());
+    let settings = Settings { timeout, ..settings[1] };
+    let latest = *rng.choice(&[3_600, 300_000]).unwrap();
+    let from = Duration::from_secs(rng.u64(..latest));
+    let outage = (rng.u8(..6) == 0).then(|| (from, from + Duration::from_secs(rng.u64(..80_000))));
+    Mapping::start(services, plan.network(), settings, outage, rng.fork())
+}
+
+/// One deletion, while processes that know the definition start runs of it for a minute.
+async fn delete_with_late_starts(world: &World, account_id: &str, name: &'static str) {
+    world.ask(account_id, &Request::ListRuns { name, page: Page::default() }).await;
+    world.ask(account_id, &Request::DeleteDefinition { name }).await;
+    let start = Request::CreateRun { name, token: None, model: "nova-act-latest", log_group: None };
+    for _ in 0..3 {
+        sleep(Duration::from_secs(fastrand::u64(0..25))).await;
+        world.ask(account_id, &start).await;
+    }
+}
+
+/// Where a record was lost, the same request starts the deletion anew.
+async fn delete_again_what_was_lost(world: &World, accounts: &[String]) {
     let services = &world.services;
-    let deletion = Request::DeleteDefinition { name };
-    if fastrand::bool() {
-        // A process that knows it starts runs of it for a minute.
-        world.ask(account_id, &Request::ListRuns { name, page: Page::default() }).await;
-        world.ask(account_id, &deletion).await;
-        let start = Request::CreateRun { name, token: None, model: "nova-act-latest", log_group: None };
-        for _ in 0..3 {
-            sleep(Duration::from_secs(fastrand::u64(0..25))).await;
-            world.ask(account_id, &start).await;
+    let lost = std::mem::take(&mut services.stream().lost_deletions);
+    for account_id in accounts {
+        for name in NAMES {
+            let definition = services.item(&format!("definition/{account_id}/{name}"));
+            let id = definition.as_ref().and_then(|definition| definition["definitionId"]["S"].as_str());
+            if id.is_some_and(|id| lost.contains(id)) {
+                sleep(Duration::from_secs(70)).await;
+                world.ask(account_id, &Request::DeleteDefinition { name }).await;
+            }
         }
     }
-    let mut requests = 0;
-    while world.ask(account_id, &deletion).await.status() != 404 {
-        requests += 1;
-        assert!(requests < 10, "{account_id} {name} is never gone");
-        sleep(Duration::from_secs(121)).await;
+}
+
+/// Lets every deletion come to its end, with nothing more from any client: DynamoDB deletes what has expired, hours to days
+/// late.
+async fn finish_deletions(services: &Services, mapping: &Mapping, index_delay: Duration) {
+    for _ in 0..10 {
+        mapping.drain().await;
+        sleep(index_delay).await;
+        if services.items("generation/").is_empty() {
+            return;
+        }
+        sleep(Duration::from_hours(fastrand::u64(3..60))).await;
+        services.delete_expired(100);
     }
-    // By every clock.
-    sleep(2 * MOST_AHEAD).await;
-    assert_eq!(world.ask(account_id, &deletion).await.status(), 404);
-    sleep(index_delay).await;
-    // If its item has expired, it was deleted a day ago.
-    let Some(definition) = services.current_item(&format!("definition/{account_id}/{name}")) else { return };
-    let definition_id = definition["definitionId"]["S"].as_str().unwrap();
-    let is_left = |run: &Value| run["definitionId"]["S"] == definition_id;
-    let left: Vec<_> = services.runs().into_values().filter(is_left).collect();
-    assert!(left.is_empty(), "{definition} was deleted, and it has left {left:?}");
-    assert!(services.index_of_runs(definition_id).is_empty(), "{definition}");
-    // No late retry of its create brings it back.
-    let token = definition["clientToken"]["S"].as_str().filter(|token| token.starts_with("token"));
-    if let Some(token) = token {
-        let retry = Request::CreateDefinition { name, token: Some(token.to_owned()), description: None };
-        assert_eq!(world.ask(account_id, &retry).await.status(), 409, "{definition}");
+    panic!("a deleted generation is never forgotten: {:?}", services.items("generation/"));
+}
+
+/// Every token that a name has ever had is sent once more: none brings back what was deleted, unless a day has passed or
+/// another definition has had the name.
+async fn create_with_every_token(world: &World, accounts: &[String]) {
+    for account_id in accounts {
+        for name in NAMES {
+            for token in 0..DEFINITION_TOKENS {
+                let token = Some(definition_token(token));
+                world.ask(account_id, &Request::CreateDefinition { name, token, description: None }).await;
+            }
+        }
     }
 }

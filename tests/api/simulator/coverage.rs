@@ -19,6 +19,8 @@ pub enum Sight {
     Expired(ItemKind),
     /// A response: operation, status, and the resource or service that it is about.
     Response(&'static str, u16, &'static str),
+    /// What has come of a record of the stream.
+    Record(ItemKind, RecordFate),
     /// A process has died before it could respond to this operation.
     Died(&'static str),
 }
@@ -29,10 +31,11 @@ pub enum ItemKind {
     Definition,
     Run,
     LogGroup,
+    Generation,
 }
 
 impl ItemKind {
-    pub const ALL: [Self; 3] = [Self::Definition, Self::Run, Self::LogGroup];
+    pub const ALL: [Self; 4] = [Self::Definition, Self::Run, Self::LogGroup, Self::Generation];
 
     /// The kind of the item with this key, or of the entries of the index in this partition.
     ///
@@ -43,9 +46,26 @@ impl ItemKind {
             "definition" | "definitions" => Self::Definition,
             "run" | "runs" => Self::Run,
             "log-group" => Self::LogGroup,
+            "generation" => Self::Generation,
             other => panic!("an item {other}"),
         }
     }
+}
+
+/// What has come of a record of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordFate {
+    Handled,
+    /// It was handled once more.
+    Repeated,
+    /// The invocation has failed, or its process has died.
+    Failed,
+    /// It was too old.
+    Lost,
+}
+
+impl RecordFate {
+    const ALL: [Self; 4] = [Self::Handled, Self::Repeated, Self::Failed, Self::Lost];
 }
 
 /// A call to DynamoDB or CloudWatch Logs, and the kind of the item or entry that it is about; none, if it is about several
@@ -54,7 +74,7 @@ impl ItemKind {
 pub struct Call(pub &'static str, pub Option<ItemKind>);
 
 /// Every call that the function makes.
-const CALLS: [Call; 13] = [
+const CALLS: [Call; 14] = [
     Call("BatchGetItem", None),
     Call("GetItem", Some(ItemKind::Run)),
     Call("GetItem", Some(ItemKind::Definition)),
@@ -64,6 +84,7 @@ const CALLS: [Call; 13] = [
     Call("PutItem", Some(ItemKind::Run)),
     Call("PutItem", Some(ItemKind::Definition)),
     Call("PutItem", Some(ItemKind::LogGroup)),
+    Call("PutItem", Some(ItemKind::Generation)),
     Call("UpdateItem", Some(ItemKind::Run)),
     Call("UpdateItem", Some(ItemKind::Definition)),
     Call("CreateLogGroup", None),
@@ -165,8 +186,12 @@ pub fn everything() -> BTreeSet<Sight> {
     let responses = statuses.flat_map(|(operation, status)| {
         abouts(operation, status).iter().map(move |about| Sight::Response(operation, status, about))
     });
+    let records = [ItemKind::Definition, ItemKind::Generation]
+        .into_iter()
+        .flat_map(|kind| RecordFate::ALL.map(|fate| Sight::Record(kind, fate)));
     fates
         .chain(responses)
+        .chain(records)
         .chain(DOCUMENTED.map(|(operation, _)| Sight::Died(operation)))
         .chain(CONDITIONAL.map(Sight::ConditionFailed))
         .chain(["CreateLogGroup", "PutRetentionPolicy"].map(|operation| Sight::BeyondQuota(Call(operation, None))))

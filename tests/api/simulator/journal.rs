@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::process::Settings;
 
 /// What an invocation has done to the services.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     /// When the invocation began.

@@ -42,8 +42,8 @@ pub enum Fate {
     DieAfter,
 }
 
-/// The longest time that a call is under way before it is applied.
-pub const LATEST: Duration = Duration::from_secs(20);
+/// The longest time that a call is under way before it is applied: as long as its signature is good.
+pub const LATEST: Duration = Duration::from_mins(5);
 
 /// Decides what happens to the next call, by its operation and the key that it is about: that of the item, or of the
 /// partition of the index.
@@ -65,7 +65,7 @@ pub struct Death {
 }
 
 impl Death {
-    fn happen(&self) {
+    pub fn happen(&self) {
         self.happened.store(true, Ordering::Relaxed);
         self.notify.notify_waiters();
     }

@@ -1,20 +1,21 @@
-//! Execution processes: each with its own caches, and gone at any moment.
+//! Processes of the function: each with its own caches, and gone at any moment.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use local::embedded;
+use local::{Result, embedded, gateway};
 use serde_json::Value;
+use tokio::time::sleep;
 use uuid::Uuid;
-use workflow_runs::model::RunTimeout;
+use workflow_runs::model::{RunRetention, RunTimeout};
 use workflow_runs::{Function, Sources};
 
 use super::journal::{JOURNAL, Journal};
 use super::network::{Connector, Death, Network};
 use super::services::Services;
 use crate::support::request::Request;
-use crate::support::{ApiResponse, events, invoke, own_region};
+use crate::support::{ApiResponse, events, own_region};
 
 /// One process of the function.
 pub struct Process {
@@ -75,6 +76,8 @@ impl Process {
             Connector { services: Arc::clone(services), network: Arc::clone(network), death: Arc::clone(&death) };
         let mut config = embedded::config("http://aws.invalid");
         config.run_timeout = RunTimeout(settings.run_timeout.map(|timeout| SignedDuration::try_from(timeout).unwrap()));
+        config.run_retention =
+            RunRetention(settings.run_retention.map(|retention| SignedDuration::try_from(retention).unwrap()));
         config.run_log_retention_days = settings.run_log_retention_days;
         config.aws = config.aws.into_builder().http_client(connector.shared()).region(own_region()).build();
         let (clock, ahead) = (Arc::clone(services), settings.ahead);
@@ -93,14 +96,13 @@ impl Process {
         definition: &str,
         body: &Value,
     ) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
-        self.send(account_id, "PUT", &events::runs(definition), &body.to_string(), false).await
+        self.send(account_id, "PUT", &events::runs(definition), &body.to_string()).await
     }
 
     /// Invokes the function with a request.
     pub async fn invoke(&self, account_id: &str, request: &Request) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
         let (method, uri, body) = request.http();
-        let is_sweep = matches!(request, Request::DeleteDefinition { .. });
-        self.send(account_id, method, &uri, &body, is_sweep).await
+        self.send(account_id, method, &uri, &body).await
     }
 
     /// Invokes the function. `None` if the process dies: the gateway's 502.
@@ -110,28 +112,41 @@ impl Process {
         method: &str,
         uri: &str,
         body: &str,
-        is_sweep: bool,
     ) -> (Option<ApiResponse>, Arc<Mutex<Journal>>) {
         let mut event = events::rest(account_id, method, uri, body);
         event["requestContext"]["requestId"] = format!("{:032x}", fastrand::u128(..)).into();
+        let (ended, journal) = self.run(&event, false).await;
+        (ended.map(|response| ApiResponse::of_proxy_response(&response.unwrap())), journal)
+    }
+
+    /// Hands over records of the stream. Whether the function has handled them: not if it fails or its process dies.
+    pub async fn handle_records(&self, event: &Value) -> bool {
+        let (ended, journal) = self.run(event, true).await;
+        let is_handled = matches!(ended, Some(Ok(_)));
+        assert!(is_handled || journal.lock().unwrap().faults > 0, "nothing has failed, and {event} was not handled");
+        is_handled
+    }
+
+    /// Invokes the function. `None` if the process dies, or Lambda ends it because its time is over.
+    async fn run(&self, event: &Value, is_sweep: bool) -> (Option<Result<Value>>, Arc<Mutex<Journal>>) {
         // Lambda's clock on this machine is the process's.
         let left = SignedDuration::try_from(self.settings.timeout).unwrap();
         let deadline = self.services.now() + self.settings.ahead + left;
         let deadline = u64::try_from(deadline.as_millisecond()).unwrap();
+        let (began, by) = (self.services.elapsed(), self.settings);
+        let journal = Arc::new(Mutex::new(Journal { began, by, is_sweep, ..Journal::default() }));
         let event = event.to_string();
-
-        let journal = Arc::new(Mutex::new(Journal {
-            began: self.services.elapsed(),
-            by: self.settings,
-            is_sweep,
-            ..Journal::default()
-        }));
-        let response = tokio::select! {
+        let invocation = gateway::invoke_until(&self.function, event.as_bytes(), deadline);
+        let ended = tokio::select! {
             biased;
             () = self.death.happens() => None,
-            response = JOURNAL.scope(Arc::clone(&journal), invoke(&self.function, &event, deadline)) => Some(response),
+            ended = JOURNAL.scope(Arc::clone(&journal), invocation) => Some(ended),
+            () = sleep(self.settings.timeout) => {
+                self.death.happen();
+                None
+            }
         };
-        (response, journal)
+        (ended, journal)
     }
 
     pub fn is_dead(&self) -> bool {

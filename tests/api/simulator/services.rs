@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use dynoxide::Database;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local::embedded::TABLE_NAME;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_core::{MockRequest, MockService as _};
@@ -20,6 +21,7 @@ use super::index::Index;
 use super::journal::Journal;
 use super::process::{MOST_AHEAD, Settings};
 use super::quota::Quota;
+use super::stream::{Stream, StreamRecord};
 use super::transitions::{self, is_tombstone, number};
 use super::virtual_time::wall_clock;
 
@@ -28,6 +30,8 @@ pub struct Services {
     database: Database,
     logs: CloudWatchLogsService,
     state: Mutex<Contents>,
+    stream: Mutex<Stream>,
+    records: Notify,
 }
 
 struct Contents {
@@ -74,7 +78,13 @@ impl Services {
             seen: BTreeSet::new(),
             quotas: [Quota::new(quota), Quota::new(quota / 2.0)],
         };
-        Self { database, logs: CloudWatchLogsService::new(), state: Mutex::new(state) }
+        Self {
+            database,
+            logs: CloudWatchLogsService::new(),
+            state: Mutex::new(state),
+            stream: Mutex::default(),
+            records: Notify::new(),
+        }
     }
 
     /// Lets writes take up to this time to reach the index, and lets its responses end early now and then.
@@ -142,6 +152,15 @@ impl Services {
         std::mem::take(&mut self.state.lock().unwrap().seen)
     }
 
+    pub fn stream(&self) -> MutexGuard<'_, Stream> {
+        self.stream.lock().unwrap()
+    }
+
+    /// Waits until there is another record in the stream.
+    pub async fn has_record(&self) {
+        self.records.notified().await;
+    }
+
     pub fn item(&self, key: &str) -> Option<Value> {
         let get = json!({"TableName": TABLE_NAME, "Key": {"pk": {"S": key}}, "ConsistentRead": true});
         let got = self.database.get_item(serde_json::from_value(get).unwrap()).unwrap();
@@ -168,10 +187,10 @@ impl Services {
         self.written(item["pk"]["S"].as_str().unwrap(), Some(item.clone()), Duration::ZERO, None);
     }
 
-    /// DynamoDB's time-to-live: deletes about this percentage of the expired items.
+    /// DynamoDB's time to live: deletes about this percentage of the items that expired an hour ago or earlier.
     pub fn delete_expired(&self, percent: u32) {
-        let now = self.now().as_second();
-        let expired = |item: &Value| number(item, "expiresAt").is_some_and(|expires_at| expires_at <= now);
+        let an_hour_ago = (self.now() - SignedDuration::from_hours(1)).as_second();
+        let expired = |item: &Value| number(item, "expiresAt").is_some_and(|expires_at| expires_at <= an_hour_ago);
         let expired: Vec<_> = self.items("").into_iter().filter(|(_, item)| expired(item)).collect();
         for (key, _) in expired {
             if self.state.lock().unwrap().rng.u32(..100) < percent {
@@ -188,6 +207,11 @@ impl Services {
         let at = self.elapsed();
         let mut state = self.state.lock().unwrap();
         state.index.write(key, item.as_ref(), at + index_delay);
+        let record = StreamRecord::of(key, state.items.get(key), item.as_ref(), at);
+        if let Some(record) = record {
+            self.stream().push(record);
+            self.records.notify_one();
+        }
         match item.clone() {
             Some(item) => state.items.insert(key.to_owned(), item),
             None => state.items.remove(key),
@@ -298,33 +322,57 @@ impl Services {
         match ItemKind::of(key) {
             ItemKind::Run => journal.writes.runs += 1,
             ItemKind::Definition => journal.writes.definitions += 1,
-            ItemKind::LogGroup => {}
+            ItemKind::LogGroup | ItemKind::Generation => {}
         }
         journal.landed = self.elapsed();
         journal.run_created |= is_run && before.as_ref().is_none_or(|before| before["requestId"] != after["requestId"]);
         journal.log_group_left |= key.starts_with("log-group/");
         let is_gone = |item: &Value| item.get("goneAt").is_some();
         if is_gone(&after) && before.as_ref().is_some_and(|before| !is_gone(before)) {
-            self.check_nothing_is_left(&after, journal.began);
+            self.check_may_go(key, &after, journal.began);
+        }
+        let is_swept = journal.is_sweep && key.starts_with("run/") && is_tombstone(&after);
+        if let Some(run) = before.as_ref().filter(|_| is_swept) {
+            self.check_may_be_swept(run);
         }
         if before.as_ref() != Some(&after) {
             let delay = self.state.lock().unwrap().index_delay();
-            let is_swept = journal.is_sweep && is_tombstone(&after);
             self.written(key, Some(after), delay, is_swept.then_some(journal.by));
         }
         response
     }
 
-    /// A definition is declared gone: no run of it may be left that the index has shown all the time since the request
-    /// began.
-    fn check_nothing_is_left(&self, definition: &Value, began: Duration) {
+    /// A definition will be gone: not before two minutes after a process has seen that it is being deleted, and not before
+    /// its generation is remembered; and no run of it may be left that the index has shown all the time since the
+    /// invocation began.
+    fn check_may_go(&self, key: &str, definition: &Value, began: Duration) {
         let now = self.elapsed();
+        let (definition_id, gone_at) = (&definition["definitionId"], number(definition, "goneAt").unwrap());
+        let is_marked = |write: &&Write| {
+            let item = write.item.as_ref().filter(|item| item["definitionId"] == *definition_id);
+            write.key == key && item.is_some_and(|item| item["status"]["S"] == "DELETING")
+        };
+        let marked = self.writes().iter().find(is_marked).map(|write| wall_clock(write.at)).unwrap();
+        let earliest = marked + SignedDuration::from_mins(2) - MOST_AHEAD;
+        assert!(gone_at >= earliest.as_second(), "{definition} goes too early: it was marked at {marked}");
+        let generation = self.item(&format!("generation/{}", definition_id["S"].as_str().unwrap()));
+        assert!(generation.is_some(), "{definition} goes, and nobody remembers it");
         for (key, run) in self.runs() {
             let has_since = self.state.lock().unwrap().index.has_since(&key, now);
             let was_shown = has_since.is_some_and(|since| since < began);
             let is_of_it = run["definitionId"] == definition["definitionId"];
             assert!(!(is_of_it && was_shown), "the definition is to be gone, and {key} is left: {definition}");
         }
+    }
+
+    /// A run is deleted because its definition is deleted.
+    fn check_may_be_swept(&self, run: &Value) {
+        let name = run["workflowDefinitionName"]["S"].as_str().unwrap();
+        let definition = self.item(&format!("definition/{}/{name}", run["accountId"]["S"].as_str().unwrap()));
+        let is_alive = |definition: &Value| {
+            definition["definitionId"] == run["definitionId"] && definition["status"]["S"] == "ACTIVE"
+        };
+        assert!(!definition.is_some_and(|definition| is_alive(&definition)), "{run} is not to be deleted");
     }
 }
 

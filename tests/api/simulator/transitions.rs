@@ -78,7 +78,8 @@ fn run(before: Option<&Value>, after: &Value, now: Timestamp, by: &Settings) -> 
 /// From when on DynamoDB may delete a new run.
 fn expires(run: &Value, by: &Settings) -> Option<i64> {
     let retention = SignedDuration::try_from(by.run_retention?).unwrap();
-    Some((time(run, "startedAt") + retention).as_second() + DAY)
+    let over = time(run, "startedAt") + retention;
+    Some((over.as_millisecond() + 999).div_euclid(1_000) + DAY)
 }
 
 fn definition(before: Option<&Value>, after: &Value, now: i64) -> bool {
@@ -110,12 +111,14 @@ fn definition(before: Option<&Value>, after: &Value, now: i64) -> bool {
         (None, Some(gone_at)) => {
             let lasting = ["listKey", "sortKey", "description", "exportConfig"];
             is_deleting
-                && gone_at >= time(before, "deletedAt").as_second() + LINGER
+                && is_about(Some(gone_at), now + LINGER)
                 && number(after, "expiresAt") == Some(gone_at + DAY)
                 && lasting.iter().all(|name| after.get(*name).is_none())
                 && is_within(&["goneAt", "expiresAt", "listKey", "sortKey", "description", "exportConfig"])
         }
-        (Some(_), _) => false,
+        // It is not gone yet, and somebody has sent the deletion again.
+        (Some(_), Some(_)) => is_within(&["deletionRequestedAt"]),
+        (Some(_), None) => false,
     }
 }
 

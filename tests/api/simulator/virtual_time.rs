@@ -11,6 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::services::Services;
+use crate::support::run_id;
 
 /// A database with the table, for all schedules of a thread: the keys of each begin with its own accounts.
 pub fn database() -> Database {
@@ -36,6 +37,33 @@ pub fn put_definition(services: &Services, account_id: &str, name: &str, status:
         "listKey": {"S": format!("definitions/{account_id}")},
         "sortKey": {"S": format!("2026-11-22T00:00:00.000Z/{name}")},
     }));
+}
+
+/// Puts runs of the definition `demo` that have ended.
+pub fn put_runs(services: &Services, account_id: &str, runs: u64) {
+    let definition = services.item(&format!("definition/{account_id}/demo")).unwrap();
+    for run in 0..runs {
+        let token = format!("token-of-an-early-client-{run:016}");
+        let id = run_id(account_id, &token);
+        let shard = u32::from_str_radix(&id[35..], 16).unwrap() % 4;
+        let started_at = format!("2026-11-22T00:00:00.{run:03}Z");
+        services.put(&json!({
+            "pk": {"S": format!("run/{account_id}/{id}")},
+            "accountId": {"S": account_id},
+            "workflowRunId": {"S": id},
+            "workflowDefinitionName": {"S": "demo"},
+            "definitionId": definition["definitionId"],
+            "status": {"S": "SUCCEEDED"},
+            "modelId": {"S": "nova-act-latest"},
+            "clientInfo": {"M": {"compatibilityVersion": {"N": "1"}}},
+            "clientToken": {"S": token},
+            "startedAt": {"S": started_at},
+            "endedAt": {"S": "2026-11-22T00:00:01.000Z"},
+            "requestId": {"S": "setup"},
+            "listKey": {"S": format!("runs/{}/{shard}", definition["definitionId"]["S"].as_str().unwrap())},
+            "sortKey": {"S": format!("{started_at}/{id}")},
+        }));
+    }
 }
 
 thread_local! {
