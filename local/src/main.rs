@@ -194,7 +194,7 @@ fn write_short_line(line: &[u8]) {
         let of = line["workflow_definition_name"].as_str().unwrap_or("a deleted definition");
         let (outcome, runs, detail) = (text("outcome"), &line["runs_deleted"], text("detail"));
         return if outcome != "stale" {
-            eprintln!("cleanup of {of} {outcome}, {runs} runs deleted {detail}")
+            eprintln!("cleanup of {of} {outcome}, {runs} runs deleted {detail}");
         };
     }
     let id = text("workflow_run_id").get(..8).map(|id| format!(" {id}…")).unwrap_or_default();
