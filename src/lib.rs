@@ -41,3 +41,4 @@ pub mod logging;
 pub use app::Sources;
 pub use config::Config;
 pub use lambda::Function;
+pub use request_log::LogWriter;

@@ -28,7 +28,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use workflow_runs::model::{AccountId, ClientToken};
-use workflow_runs::{Config, Function, Sources};
+use workflow_runs::{Config, Function, LogWriter, Sources};
 
 pub use clock::Clock;
 use events::{DEFINITIONS, definition, run, runs};
@@ -227,7 +227,7 @@ pub fn create(client: &aws_sdk_novaact::Client, definition: &str) -> CreateWorkf
         .client_info(ClientInfo::builder().compatibility_version(1).build().unwrap())
 }
 
-fn write_to(log: &Arc<Mutex<Vec<u8>>>) -> Arc<dyn Fn(&[u8]) + Send + Sync> {
+fn write_to(log: &Arc<Mutex<Vec<u8>>>) -> LogWriter {
     let log = Arc::clone(log);
     Arc::new(move |line: &[u8]| log.lock().unwrap().extend_from_slice(line))
 }
