@@ -55,13 +55,13 @@ except AgentFailed:
 else:
     raise AssertionError("the agent's exception is lost")
 with recorded_run("invoices", "fails") as again:
-    assert again == {**run, "status": "FAILED"}, again
+    assert (again["workflowRunId"], again["status"]) == (run["workflowRunId"], "FAILED")
 assert status(again) == "FAILED"
 
 died = recorded_run("invoices", "dies")
 run = died.__enter__()
 with recorded_run("invoices", "dies") as again:
-    assert again == run
+    assert (again["workflowRunId"], again["status"]) == (run["workflowRunId"], "RUNNING")
 assert status(run) == "SUCCEEDED"
 """
 

@@ -1,4 +1,4 @@
-//! The allocations of a request, from event to response, and of a put by the AWS SDK alone. They are the same on every run.
+//! The allocations of a request, from event to response, and of a put by the AWS SDK without the function. They are the same on every run.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "this is a benchmark")]
 

@@ -1,5 +1,5 @@
 //! The time of a request without network, from event to response, with all that the AWS SDK does, in front of an AWS that
-//! responds immediately; and beside it the time of a put by the AWS SDK alone.
+//! responds immediately; and beside it the time of a put by the AWS SDK without the function.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "this is a benchmark")]
 

@@ -1,7 +1,7 @@
 //! The life of a run with `aws-sdk-novaact`, through API Gateway.
 //!
-//! API Gateway wants requests signed for the service `execute-api`; the client would sign for `nova-act`. The endpoint
-//! tells it otherwise.
+//! API Gateway requires requests signed for the service `execute-api`; the client would sign for `nova-act`. The endpoint
+//! resolver changes that.
 
 #![allow(clippy::print_stdout, reason = "it talks to a terminal")]
 

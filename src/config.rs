@@ -23,7 +23,7 @@ pub struct Config {
     /// The retention of runs' log groups in days, from `RUN_LOG_RETENTION_DAYS`. Without it, the function leaves their
     /// retention alone.
     pub run_log_retention_days: Option<i32>,
-    /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Without it there is no limit.
+    /// How long a run may be `RUNNING`, from `RUN_TIMEOUT_HOURS`. Unset, there is no limit.
     pub run_timeout: RunTimeout,
     /// How long runs are kept, from `RUN_RETENTION_DAYS`. Without it, forever.
     pub run_retention: RunRetention,

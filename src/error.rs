@@ -184,7 +184,7 @@ impl ApiError {
 
 /// A cause with all its sources.
 ///
-/// It uses `Display` alone, because the `Debug` of an AWS error shows the response, which may contain an item.
+/// It uses only `Display`, because the `Debug` of an AWS error shows the response, which may contain an item.
 #[must_use]
 pub fn describe(cause: &(dyn StdError + Send + Sync + 'static)) -> String {
     let sources = iter::successors(cause.source(), |&error| error.source());

@@ -13,7 +13,7 @@ pub const LONGEST_REQUEST_ID: usize = 128;
 
 /// A request of a REST API (payload 1.0) or an HTTP API (payload 2.0).
 pub struct ApiRequest {
-    /// The AWS account that signed the request; `None` if nobody did.
+    /// The AWS account that signed the request; `None` if it is unsigned.
     pub signed_by: Option<AccountId>,
     /// The gateway's request id, by which its log and ours can be joined; Lambda's, if there is none that a header
     /// can carry.

@@ -1,4 +1,4 @@
-//! The function in front of an AWS that answers at once, and the requests that the benchmarks send.
+//! The function in front of an AWS that responds immediately, and the requests that the benchmarks send.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct InstantAws;
 impl HttpConnector for InstantAws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let read = request.headers().get("x-amz-target").is_some_and(|target| target.ends_with("BatchGetItem"));
-        let answer = if read {
+        let response = if read {
             let far_away = json!({"pk": {"S": "log-group//workflow-runs/demo"}, "expiresAt": {"N": "9999999999"}});
             let definition = json!({
                 "pk": {"S": format!("definition/{ACCOUNT}/demo")}, "accountId": {"S": ACCOUNT}, "name": {"S": "demo"},
@@ -33,7 +33,7 @@ impl HttpConnector for InstantAws {
         } else {
             "{}".to_owned()
         };
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(answer))))
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(200.try_into().unwrap(), SdkBody::from(response))))
     }
 }
 
@@ -48,7 +48,7 @@ fn aws() -> SdkConfig {
         .build()
 }
 
-/// The least that a create can cost: the conditional put of a usual run, by the AWS SDK alone.
+/// The least that a create can cost: the conditional put of a usual run, by the AWS SDK without the function.
 pub struct BarePut(Client);
 
 impl BarePut {

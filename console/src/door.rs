@@ -16,7 +16,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// The file of this user, or `None` if there is no directory for it.
+    /// The file of this user, or `None` if no directory exists for it.
     pub fn path() -> Option<PathBuf> {
         let directory = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).or_else(std::env::home_dir)?;
         Some(directory.join(".workflow-runs-console"))

@@ -88,7 +88,7 @@ impl Forwarder {
         parts.uri =
             self.endpoint.url(path_and_query).map_err(Failure::unsignable)?.parse().map_err(Failure::unsignable)?;
         strip_request(&mut parts.headers);
-        // The HTTP client omits it for an empty body, and some gateways answer such a POST with 411.
+        // The HTTP client omits it for an empty body, and some gateways respond to such a POST with 411.
         if parts.method != Method::GET && parts.method != Method::HEAD {
             parts.headers.insert(CONTENT_LENGTH, body.len().into());
         }
@@ -99,16 +99,16 @@ impl Forwarder {
         sign(&mut request, &scope, credentials).map_err(Failure::unsignable)?;
 
         let request = request.map(|body: Bytes| SdkBody::from(body)).try_into().map_err(Failure::unsignable)?;
-        let answer = self.connector.call(request).await;
-        let answer = answer.map_err(|error| Failure::Unreachable(causes(&error)))?;
-        let answer = answer.try_into_http1x().map_err(|error| Failure::Unreachable(error.to_string()))?;
-        let mut answer: Response = answer.map(Body::new);
-        strip_response(answer.headers_mut());
-        Ok(answer)
+        let response = self.connector.call(request).await;
+        let response = response.map_err(|error| Failure::Unreachable(causes(&error)))?;
+        let response = response.try_into_http1x().map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let mut response: Response = response.map(Body::new);
+        strip_response(response.headers_mut());
+        Ok(response)
     }
 }
 
-/// Forwards a request and returns the endpoint's answer, or an error in the API's form.
+/// Forwards a request and returns the endpoint's response, or an error in the API's form.
 pub async fn forward(State(forwarder): State<Arc<Forwarder>>, request: Request) -> Response {
     forwarder.send(request).await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -175,7 +175,7 @@ fn causes(error: &dyn Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Why there is no answer from the endpoint.
+/// Why the endpoint sent no response.
 enum Failure {
     Body,
     Credentials(String),

@@ -88,8 +88,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let region = region.or_else(|| endpoint.region()).map(Region::new);
     let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(forwarder::http_client());
     let aws = if let Some(region) = region { aws.region(region) } else { aws }.load().await;
-    let region = aws.region().ok_or("the endpoint does not tell its Region; name it with --region")?.to_string();
-    let credentials = Credentials::new(aws.credentials_provider().ok_or("there is no credentials provider")?);
+    let region = aws.region().ok_or("the endpoint does not show its Region; set --region")?.to_string();
+    let credentials = Credentials::new(aws.credentials_provider().ok_or("no credentials provider is configured")?);
 
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await;

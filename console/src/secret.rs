@@ -24,7 +24,7 @@ pub struct Secret {
     once: Mutex<Once>,
 }
 
-/// The path that opens the console once, and the file that tells its owner.
+/// The path that opens the console once, and the file that shows it to its owner.
 struct Once {
     path: String,
     door: Option<Door>,
@@ -100,7 +100,7 @@ enum Target {
     Behind(Uri),
 }
 
-/// Lets a request pass without the secret in its path, or answers 404.
+/// Lets a request pass without the secret in its path, or responds with 404.
 pub async fn check(State(secret): State<Arc<Secret>>, mut request: Request, next: Next) -> Response {
     match secret.admit(&request) {
         Some(Target::Console) => {

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signatures_are_those_of_aws_documentation() {
+    fn the_signatures_match_aws_documentation() {
         let list_users = Request::get("https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08")
             .header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
         assert_eq!(

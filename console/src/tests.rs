@@ -16,7 +16,7 @@ use super::*;
 
 const LARGEST_BODY: usize = 10 << 20;
 
-/// An API that answers each request with `418`, and keeps it.
+/// An API that responds to each request with `418`, and keeps it.
 #[derive(Clone, Default)]
 struct Upstream {
     asked: Arc<Mutex<Vec<(Parts, Bytes)>>>,
@@ -24,7 +24,7 @@ struct Upstream {
 }
 
 impl Upstream {
-    async fn answer(State(upstream): State<Self>, request: Request) -> Response<Body> {
+    async fn respond(State(upstream): State<Self>, request: Request) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let is_slow = parts.uri.path().ends_with("/slow");
@@ -94,7 +94,7 @@ impl Console {
     async fn start() -> Self {
         let upstream = Upstream::default();
         let (listener, port) = listen().await;
-        let api = Router::new().fallback(Upstream::answer).with_state(upstream.clone());
+        let api = Router::new().fallback(Upstream::respond).with_state(upstream.clone());
         tokio::spawn(async move { axum::serve(listener, api).await });
         let key =
             aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "test");
@@ -131,7 +131,7 @@ async fn text(response: Response<Body>) -> String {
 }
 
 #[tokio::test]
-async fn without_the_secret_there_is_nothing() {
+async fn without_the_secret_every_path_is_a_404() {
     let console = Console::start().await;
     let secret = console.path.trim_matches('/');
     let other = Secret::new(0).url();
@@ -189,7 +189,7 @@ async fn a_page_from_elsewhere_gets_nothing_even_if_it_knows_the_secret() {
 }
 
 #[tokio::test]
-async fn the_page_comes_with_its_policy_and_everything_else_is_the_apis() {
+async fn the_page_has_its_policy_and_everything_else_goes_to_the_api() {
     let console = Console::start().await;
     let html = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
     let page = console.send(console.request(Method::GET, "").header("accept", html), "").await;
@@ -225,7 +225,7 @@ async fn the_page_comes_with_its_policy_and_everything_else_is_the_apis() {
 }
 
 #[tokio::test]
-async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
+async fn a_request_is_signed_and_otherwise_forwarded_unchanged() {
     let console = Console::start().await;
     let path = "workflow-definitions/a%20b/x//y?nextToken=%2F%2b+a&maxResults=1&&flag";
     let request = console
@@ -242,8 +242,8 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
         .header("te", "trailers")
         .header("sec-fetch-mode", "cors")
         .header("x-kept", "1");
-    let answer = console.send(request, r#"{"a": 1}"#).await;
-    assert_eq!(answer.status(), 418);
+    let response = console.send(request, r#"{"a": 1}"#).await;
+    assert_eq!(response.status(), 418);
 
     let (parts, body) = console.upstream.last();
     assert_eq!(parts.method, Method::PUT);
@@ -268,14 +268,14 @@ async fn a_request_is_signed_and_otherwise_passed_on_as_it_is() {
     let (parts, body) = console.upstream.last();
     assert_eq!((parts.headers.get("content-length").map(HeaderValue::as_bytes), body.len()), (Some(&b"0"[..]), 0));
 
-    assert_eq!(text(answer).await, "short and stout");
+    assert_eq!(text(response).await, "short and stout");
 }
 
 #[tokio::test]
 async fn a_response_has_the_headers_of_the_api_and_none_that_act_on_a_browser() {
     let console = Console::start().await;
-    let answer = console.send(console.request(Method::GET, "workflow-definitions"), "").await;
-    let mut headers: Vec<_> = answer.headers().keys().map(HeaderName::as_str).collect();
+    let response = console.send(console.request(Method::GET, "workflow-definitions"), "").await;
+    let mut headers: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
     headers.sort_unstable();
     let passed =
         ["apigw-requestid", "content-length", "date", "retry-after", "x-amzn-errortype", "x-amzn-requestid"].as_slice();
@@ -283,20 +283,20 @@ async fn a_response_has_the_headers_of_the_api_and_none_that_act_on_a_browser() 
     let mut expected = [passed, added].concat();
     expected.sort_unstable();
     assert_eq!(headers, expected);
-    assert_eq!(answer.headers()["retry-after"], "7");
-    assert_eq!(answer.headers()["x-amzn-errortype"], "TeapotException");
+    assert_eq!(response.headers()["retry-after"], "7");
+    assert_eq!(response.headers()["x-amzn-errortype"], "TeapotException");
     // A browser that opens a response runs nothing in it.
-    assert_eq!(answer.headers()["content-security-policy"], "default-src 'none'; sandbox");
-    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(response.headers()["content-security-policy"], "default-src 'none'; sandbox");
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
 }
 
 #[tokio::test]
 async fn a_path_that_could_leave_the_stage_is_rejected() {
     let console = Console::start().await;
     for path in ["../test/workflow-definitions", "workflow-definitions/%2e%2E/%2E./test", "..", "a/..%2f..%2ftest"] {
-        let answer = console.send(console.request(Method::GET, path), "").await;
+        let response = console.send(console.request(Method::GET, path), "").await;
         assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["x-amzn-errortype"]),
+            (response.status().as_u16(), &response.headers()["x-amzn-errortype"]),
             (400, &HeaderValue::from_static("UnsignableRequestException")),
             "{path}"
         );
@@ -325,10 +325,10 @@ async fn the_address_that_a_browser_is_started_with_leads_to_the_console_once() 
 }
 
 #[tokio::test]
-async fn an_answer_is_streamed_while_it_comes() {
+async fn a_response_is_streamed_as_it_arrives() {
     let console = Console::start().await;
-    let answer = console.send(console.request(Method::GET, "slow"), "").await;
-    let mut chunks = answer.into_body().into_data_stream();
+    let response = console.send(console.request(Method::GET, "slow"), "").await;
+    let mut chunks = response.into_body().into_data_stream();
     let mut next = async || {
         let chunk = futures_util::StreamExt::next(&mut chunks);
         tokio::time::timeout(Duration::from_secs(10), chunk).await.unwrap().map(Result::unwrap)
@@ -340,16 +340,16 @@ async fn an_answer_is_streamed_while_it_comes() {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_up_to_10_mb() {
+async fn a_body_of_up_to_10_mb_is_accepted() {
     let console = Console::start().await;
     for (length, status) in [(LARGEST_BODY, 418), (LARGEST_BODY + 1, 413)] {
-        let answer = console.send(console.request(Method::PUT, "x"), vec![b' '; length]).await;
-        assert_eq!(answer.status(), status);
+        let response = console.send(console.request(Method::PUT, "x"), vec![b' '; length]).await;
+        assert_eq!(response.status(), status);
     }
 }
 
 #[tokio::test]
-async fn what_the_console_cannot_do_it_says_like_the_api() {
+async fn errors_of_the_console_look_like_those_of_the_api() {
     let nobody = SharedCredentialsProvider::new(NoCredentials);
     let (listener, port) = listen().await;
     drop(listener);
@@ -360,12 +360,12 @@ async fn what_the_console_cannot_do_it_says_like_the_api() {
         (key, 502, "EndpointUnreachableException", "refused"),
     ] {
         let console = Console::in_front_of(&endpoint, credentials, Upstream::default()).await;
-        let answer = console.send(console.request(Method::GET, "workflow-definitions/demo"), "").await;
+        let response = console.send(console.request(Method::GET, "workflow-definitions/demo"), "").await;
         assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["x-amzn-errortype"]),
+            (response.status().as_u16(), &response.headers()["x-amzn-errortype"]),
             (status, &HeaderValue::from_static(name))
         );
-        let body = text(answer).await;
+        let body = text(response).await;
         assert!(body.contains(name) && body.contains(cause), "{body}");
     }
 }

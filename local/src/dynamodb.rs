@@ -109,7 +109,7 @@ pub fn call(database: &Database, operation: &str, uri: &Uri, headers: &HeaderMap
     }
 }
 
-/// `None` if there is no such operation.
+/// `None` if no such operation exists.
 fn perform(db: &Database, operation: &str, body: &[u8]) -> Option<dynoxide::Result<String>> {
     Some(match operation {
         "BatchExecuteStatement" => run(body, |request| db.batch_execute_statement(request)),

@@ -1,4 +1,4 @@
-//! API Gateway and Lambda in this process: HTTP becomes an event, the function answers it, the answer becomes HTTP.
+//! API Gateway and Lambda in this process: an HTTP request becomes an event, and the function's response becomes an HTTP response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::Result;
 /// The largest body that API Gateway accepts.
 pub const LARGEST_BODY: usize = 10 << 20;
 
-/// The function's time-out.
+/// The function's timeout.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The account of the local server's callers, signed or not. It has also signed the sample events.
@@ -63,11 +63,11 @@ async fn serve(State((function, account_id)): State<(Arc<Function>, &'static str
 async fn proxy(function: &Function, account_id: &str, request: Request) -> Result<Response> {
     let (parts, body) = request.into_parts();
     let event = rest_event(account_id, &parts, &to_bytes(body, LARGEST_BODY).await?);
-    let answer = invoke(function, event.to_string().as_bytes(), TIMEOUT).await?;
-    let status = answer["statusCode"].as_u64().ok_or("no statusCode")?;
-    let mut response = Response::new(Body::from(answer["body"].as_str().unwrap_or_default().to_owned()));
+    let proxied = invoke(function, event.to_string().as_bytes(), TIMEOUT).await?;
+    let status = proxied["statusCode"].as_u64().ok_or("no statusCode")?;
+    let mut response = Response::new(Body::from(proxied["body"].as_str().unwrap_or_default().to_owned()));
     *response.status_mut() = StatusCode::from_u16(u16::try_from(status)?)?;
-    for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
+    for (name, values) in proxied["multiValueHeaders"].as_object().into_iter().flatten() {
         for value in values.as_array().into_iter().flatten() {
             response.headers_mut().append(name.parse::<HeaderName>()?, value.as_str().unwrap_or_default().parse()?);
         }

@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// An answer as a client reads it, without the time and the words.
+    /// A response as a client reads it, without the time and the wording.
     fn comparable(status: u16, body: &[u8]) -> (u16, Value) {
         let mut body: Value = serde_json::from_slice(body).unwrap_or(json!({}));
         let mut log_groups = body["logGroups"].as_array().cloned().unwrap_or_default();

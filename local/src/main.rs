@@ -181,7 +181,7 @@ async fn define(function: &Function, name: &str) -> Result<()> {
     }
 }
 
-/// Prints a request's line as the function writes it. The standard output belongs to the answers.
+/// Prints a request's line as the function writes it. Standard output is for the responses.
 fn write_line(line: &[u8]) {
     let _ = std::io::stderr().write_all(line);
 }
@@ -219,11 +219,11 @@ The life of a run of the definition `demo`, with the AWS CLI:
     export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1
     export AWS_ENDPOINT_URL_NOVA_ACT=http://{api}
 
-    aws nova-act create-workflow-run --workflow-definition-name demo --model-id nova-act-latest \
-        --client-info compatibilityVersion=1 --log-group-name /workflow-runs/demo
+    RUN=$(aws nova-act create-workflow-run --workflow-definition-name demo --model-id nova-act-latest \
+        --client-info compatibilityVersion=1 --log-group-name /workflow-runs/demo --query workflowRunId --output text)
     aws nova-act list-workflow-runs --workflow-definition-name demo
-    aws nova-act get-workflow-run --workflow-definition-name demo --workflow-run-id ID
-    aws nova-act update-workflow-run --workflow-definition-name demo --workflow-run-id ID --status SUCCEEDED
+    aws nova-act get-workflow-run --workflow-definition-name demo --workflow-run-id $RUN
+    aws nova-act update-workflow-run --workflow-definition-name demo --workflow-run-id $RUN --status SUCCEEDED
 
 Or start one with curl:
 

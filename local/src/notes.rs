@@ -17,7 +17,7 @@ use crate::gateway;
 /// The default of the template's parameter `LogGroupPrefix`.
 const LOG_GROUP_PREFIX: &str = "/workflow-runs/";
 
-/// Notes, each of which is said once.
+/// Notes that are each printed once.
 #[derive(Clone)]
 pub struct Notes {
     said: Arc<Mutex<HashSet<String>>>,

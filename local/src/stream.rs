@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::dynamodb;
 
-    /// A function that keeps what it is invoked with, and fails when it is told to.
+    /// A function that keeps what it is invoked with, and fails on request.
     #[derive(Clone, Default)]
     struct Function {
         events: Arc<Mutex<Vec<Value>>>,

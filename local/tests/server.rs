@@ -245,7 +245,7 @@ fn a_file_that_cannot_be_used_is_named_and_left_as_it_is() {
 }
 
 #[test]
-fn what_a_deployed_stack_would_reject_is_said_once() {
+fn requests_that_a_deployed_stack_would_reject_are_noted_once() {
     let server = Server::start(&[]);
     let scope = "local/20260101/us-east-1/nova-act/aws4_request";
     let signed = [("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))];

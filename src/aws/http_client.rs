@@ -29,9 +29,9 @@ pub fn http_client(timeouts: &TimeoutConfig) -> SharedHttpClient {
 
 /// Takes a connection from the pool for a call's first attempt, and opens one for any other.
 ///
-/// While Lambda freezes the process, the other side forgets idle connections. If the next segment on one is answered with
+/// While Lambda freezes the process, the other side forgets idle connections. If the next segment on one gets
 /// RST, the request is sent once more on a new connection, without drawing on the SDK's retry quota, which many dead
-/// connections would exhaust. If it is not answered at all, the attempt times out, and the next one opens a connection; a
+/// connections would exhaust. If it gets no response at all, the attempt times out, and the next one opens a connection; a
 /// call that has no other attempt does so immediately. So however many idle connections are dead, no request fails for it.
 #[derive(Debug)]
 struct Connections(Arc<Pools>);

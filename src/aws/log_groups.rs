@@ -101,7 +101,7 @@ fn create_failure(name: &LogGroupName, error: SdkError<CreateLogGroupError>) -> 
             ApiError::Throttling(Limit::LogGroupCount, CREATE_LOG_GROUP.failed(error))
         }
         Some(CreateLogGroupError::InvalidParameterException(_)) => {
-            ApiError::validation(None, &[("logGroupName".to_owned(), Violation::RefusedByCloudWatchLogs)])
+            ApiError::validation(None, &[("logGroupName".to_owned(), Violation::RejectedByCloudWatchLogs)])
         }
         Some(CreateLogGroupError::OperationAbortedException(_)) => {
             ApiError::Conflict(Resource::LogGroup(name.clone()), "Another operation on the log group is in progress.")

@@ -55,7 +55,7 @@ pub struct UnknownLogGroup {
     name: LogGroupName,
 }
 
-/// A log group that CloudWatch Logs has just ensured, and of which the table is still to be told.
+/// A log group that CloudWatch Logs has just confirmed and that the table does not know yet.
 pub struct Unrecorded {
     key: Key<KnownLogGroup>,
     /// The mean lifetime of the item.
@@ -92,7 +92,7 @@ impl KnownLogGroups {
         self.cache.insert(key.into_string(), (), known_until.min(now + TIME_TO_LIVE));
     }
 
-    /// Creates the log group unless it exists, and sets its retention. Returns it if the table is still to be told.
+    /// Creates the log group unless it exists, and sets its retention. Returns it if the table does not know it yet.
     ///
     /// # Errors
     /// The mapping of CreateLogGroup's last failure. CloudWatch Logs has then confirmed no log group.

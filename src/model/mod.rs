@@ -30,7 +30,7 @@ pub enum Violation {
     /// CloudWatch Logs reserves this prefix.
     ReservedPrefix(&'static str),
     /// CloudWatch Logs rejected the name.
-    RefusedByCloudWatchLogs,
+    RejectedByCloudWatchLogs,
 }
 
 impl fmt::Display for Violation {
@@ -50,7 +50,7 @@ impl fmt::Display for Violation {
             }
             Self::UnknownToken => f.write_str("Member must be a token that this operation has returned"),
             Self::ReservedPrefix(prefix) => write!(f, "Member must not begin with {prefix}"),
-            Self::RefusedByCloudWatchLogs => f.write_str("Member must be a name that CloudWatch Logs accepts"),
+            Self::RejectedByCloudWatchLogs => f.write_str("Member must be a name that CloudWatch Logs accepts"),
         }
     }
 }

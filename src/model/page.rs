@@ -81,7 +81,7 @@ impl<'de, I: FromText> Deserialize<'de> for SortKey<I> {
 
 /// The position where a listing continues: after the sort key of the last result returned.
 ///
-/// Over the wire it is that key in base64url. It is not a secret and grants nothing: the caller's account alone decides
+/// Over the wire it is that key in base64url. It is not a secret and grants nothing: only the caller's account decides
 /// which listing is read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NextToken<I>(pub SortKey<I>);

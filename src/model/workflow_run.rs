@@ -75,7 +75,7 @@ pub struct RunState {
     pub ended_at: Option<DateTime>,
 }
 
-/// How long a run may be `RUNNING`. After that it *is* `TIMED_OUT`, whatever the table says. The default is no limit.
+/// How long a run may be `RUNNING`. After that it *is* `TIMED_OUT`, whatever the table says. No limit by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunTimeout(pub Option<SignedDuration>);
 
@@ -229,7 +229,7 @@ mod tests {
             ClientToken::new(token).unwrap().workflow_run_id(&AccountId::parse(account).unwrap()).0
         };
         let token = "00000000-0000-0000-0000-00000000000A";
-        // A known answer: if it changes, every client token in use can create a second run.
+        // A known result: if it changes, every client token in use can create a second run.
         assert_eq!(id("123456789012", token), "a9ff6150-839b-595c-ada9-279222f7f3a4");
         assert_ne!(id("123456789012", token), id("123456789013", token));
         assert_ne!(id("123456789012", token), id("123456789012", &token.to_lowercase()));

@@ -91,7 +91,7 @@ fn conflict(existing: &WorkflowDefinition, requested: &RequestedDefinition) -> O
     } else if existing.requested == *requested {
         None
     } else if existing.requested.client_token == requested.client_token {
-        Some("The client token was used by an earlier request with different parameters.")
+        Some("The client token was used by a previous request with different parameters.")
     } else {
         Some("A workflow definition with this name already exists.")
     }

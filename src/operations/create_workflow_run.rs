@@ -111,7 +111,7 @@ impl Operation for CreateWorkflowRun {
             expires_at: app.run_retention.expires_at(started_at),
         };
 
-        // 3. If the run exists, or may not start, answer now: a rejected request leaves nothing behind.
+        // 3. If the run exists, or may not start, respond now: a rejected request leaves nothing behind.
         if let Some(existing) = found.run.filter(|existing| existing.blocks_token(now, free)) {
             return Ok(done(app, replayed(existing, run.requested, oldest)?, Effect::Replayed, started_at));
         }
@@ -130,7 +130,7 @@ impl Operation for CreateWorkflowRun {
             (None, _) => None,
         };
 
-        // 5. Commit, and at the same time tell the other processes about the log group.
+        // 5. Commit, and concurrently let the other processes know the log group.
         let put = app.store.put_run(&run, now, free);
         let record = app.log_groups.record(&app.store, unrecorded, request, now);
         let (put, ()) = tokio::join!(put, record);
@@ -175,9 +175,9 @@ fn replayed(existing: StoredRun, requested: RequestedRun, oldest: Option<DateTim
         StoredRun::Run(_) | StoredRun::Tombstone(_) => true,
     };
     let message = if is_deleted {
-        "The client token was used by an earlier request, whose workflow run or definition has been deleted."
+        "The client token was used by a previous request, whose workflow run or definition has been deleted."
     } else {
-        "The client token was used by an earlier request with different parameters."
+        "The client token was used by a previous request with different parameters."
     };
     Err(ApiError::Conflict(Resource::WorkflowRun(requested.workflow_run_id), message))
 }

@@ -30,7 +30,7 @@ impl Operation for DeleteWorkflowDefinition {
     }
 
     /// Marks the definition as `DELETING`: from now on it starts no run, here and, within a minute, in other processes.
-    /// The table's stream tells the cleanup, which deletes the runs and then the definition.
+    /// The table's stream triggers the cleanup, which deletes the runs and then the definition.
     ///
     /// The generation is part of the condition, so that an attempt that lands late does not delete a later definition of
     /// the name.

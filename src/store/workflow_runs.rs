@@ -19,7 +19,7 @@ use crate::model::{
 /// The number of index partitions over which a definition's runs are spread. Each takes 1,000 writes per second.
 const SHARDS: u8 = 4;
 
-/// The condition of a write that deletes a run. A tombstone is told from a run by its status.
+/// The condition of a write that deletes a run. A tombstone differs from a run by its status.
 const IS_RUN_OF_DEFINITION: &str = "definitionId = :definitionId AND #status <> :deleting";
 
 /// The maximum number of runs that [`Store::runs_to_delete`] finds.
@@ -32,7 +32,7 @@ const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowRun {
-    /// What its create asked for.
+    /// The parameters of its create.
     #[serde(flatten)]
     pub requested: RequestedRun,
     /// `RUNNING` at first.
@@ -80,7 +80,7 @@ pub struct Tombstone {
     expires_at: EpochSeconds,
 }
 
-/// The item under a run's key, which its `status` tells apart.
+/// The item under a run's key: a run or a tombstone, by its `status`.
 pub enum StoredRun {
     /// The run was deleted.
     Tombstone(Tombstone),

@@ -43,7 +43,7 @@ async fn an_equal_name_and_token_give_each_account_a_definition_of_its_own() {
 }
 
 #[tokio::test]
-async fn an_account_sees_its_own_definitions_and_runs_alone() {
+async fn an_account_sees_only_its_own_definitions_and_runs() {
     let app = TestApp::start().await;
     let [ours, theirs] = start_runs(&app).await;
     assert_ne!(ours, theirs);
@@ -65,7 +65,7 @@ async fn an_account_sees_its_own_definitions_and_runs_alone() {
 }
 
 #[tokio::test]
-async fn an_account_touches_its_own_definitions_and_runs_alone() {
+async fn an_account_changes_only_its_own_definitions_and_runs() {
     let app = TestApp::start().await;
     let [ours, theirs] = start_runs(&app).await;
     let before = items_of(&app, OTHER_ACCOUNT).await;

@@ -1,4 +1,4 @@
-//! In which order a request is checked: who calls (403), what is asked for (400), the definition (404), the run (404), and
+//! The order of a request's checks: the caller (403), the fields (400), the definition (404), the run (404), and
 //! whether its state allows the request (409).
 
 use local::gateway::LOCAL_ACCOUNT;
@@ -13,7 +13,7 @@ fn create() -> Value {
     body(TOKEN, "/a")
 }
 
-/// Sends a request that nobody has signed.
+/// Sends an unsigned request.
 async fn send_unsigned(app: &TestApp, method: &str, uri: &str, body: &Value) -> ApiResponse {
     let mut event = events::rest(LOCAL_ACCOUNT, method, uri, &body.to_string());
     event["requestContext"]["identity"]["accountId"] = Value::Null;
@@ -21,7 +21,7 @@ async fn send_unsigned(app: &TestApp, method: &str, uri: &str, body: &Value) -> 
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_has_signed_is_denied_whatever_else_is_wrong() {
+async fn an_unsigned_request_is_denied_whatever_else_is_wrong() {
     let app = TestApp::start().await;
     let before = app.items("").await;
     for (method, uri, body) in [
@@ -63,7 +63,7 @@ async fn an_invalid_request_is_rejected_before_anything_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_definition_is_looked_for_before_its_run_and_before_a_conflict() {
+async fn a_missing_definition_is_reported_before_its_run_and_before_a_conflict() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     app.end_run("demo", &id, "FAILED").await;

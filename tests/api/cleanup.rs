@@ -157,7 +157,7 @@ async fn a_sweep_that_runs_out_of_time_puts_itself_behind_the_other_records() {
 }
 
 #[tokio::test]
-async fn a_deletion_asked_for_again_continues_one_chain() {
+async fn a_repeated_deletion_continues_one_chain() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     app.start_runs("demo", 300).await;
@@ -288,7 +288,7 @@ async fn an_entry_that_cannot_be_read_holds_up_nothing() {
 }
 
 #[tokio::test]
-async fn there_is_nothing_to_do_for_any_other_record() {
+async fn any_other_record_is_ignored() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     app.end_run("demo", &id, "FAILED").await;
@@ -345,7 +345,7 @@ async fn records_of_another_source_fail_since_nothing_may_count_as_done() {
         assert!(error.contains("not every record is of a stream of the table workflow-runs"), "{error}");
     }
     assert_eq!(app.calls(), Vec::<String>::new());
-    // Records that are no list are a request, and nobody has signed it.
+    // Records that are no list are a request, and it is unsigned.
     let response = app.invoke(&json!({"Records": {"0": deletion}})).await;
     assert_eq!(ApiResponse::of_proxy_response(&response).status, 403);
 }

@@ -104,7 +104,7 @@ impl Api {
 }
 
 #[test]
-fn exactly_the_fields_of_a_run_that_break_their_documented_constraint_fail() {
+fn exactly_the_fields_of_a_run_that_violate_their_documented_constraint_fail() {
     let request = (
         near("[a-zA-Z0-9_-]{1,45}", 45),
         member(near("[a-zA-Z0-9](-{0,3}[a-zA-Z0-9]){30,130}", 260)),
@@ -158,7 +158,7 @@ fn exactly_the_fields_of_a_run_that_break_their_documented_constraint_fail() {
 }
 
 #[test]
-fn a_request_drawn_from_the_documented_patterns_is_taken_as_it_is() {
+fn a_request_drawn_from_the_documented_patterns_is_accepted() {
     let request = (
         string_regex("[a-zA-Z0-9_-]{1,40}").unwrap(),
         string_regex("[a-zA-Z0-9](-{0,1}[a-zA-Z0-9]){32,127}").unwrap(),
@@ -205,7 +205,7 @@ fn no_body_makes_the_function_panic() {
 }
 
 #[test]
-fn exactly_the_fields_of_a_definition_that_break_their_documented_constraint_fail() {
+fn exactly_the_fields_of_a_definition_that_violate_their_documented_constraint_fail() {
     // Mostly right, so that some requests are right altogether.
     let mostly = |right: &str, near: BoxedStrategy<String>| prop_oneof![4 => string_regex(right).unwrap(), 1 => near];
     let request = (

@@ -103,7 +103,7 @@ async fn a_definition_that_is_gone_is_not_found_by_any_operation() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
+async fn runs_left_of_an_old_definition_never_reappear() {
     let clock = Clock::new();
     let app = deleted(&clock).await;
     // Two runs of the old generation that no sweep has seen: one that runs, and a tombstone.
@@ -139,7 +139,7 @@ async fn what_is_left_of_an_old_definitions_runs_belongs_to_nobody() {
             let response = app.call(LOCAL_ACCOUNT, "PUT", &runs("flow"), body(TOKEN, "/a")).await;
             response.assert_conflict("workflow-run", id);
             let message =
-                "The client token was used by an earlier request, whose workflow run or definition has been deleted.";
+                "The client token was used by a previous request, whose workflow run or definition has been deleted.";
             assert_eq!(response.body["message"], message);
         }
     }

@@ -13,7 +13,7 @@ use workflow_runs::Sources;
 use crate::support::{Fault, OTHER_ACCOUNT, TOKEN, TestApp, body, events};
 
 #[tokio::test]
-async fn a_replay_is_answered_with_the_run_that_is_there() {
+async fn a_replay_returns_the_existing_run() {
     let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let before = app.items("run/").await;
@@ -28,7 +28,7 @@ async fn a_replay_is_answered_with_the_run_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_replay_tells_what_has_become_of_the_run() {
+async fn a_replay_returns_the_current_status() {
     let app = TestApp::start().await;
     let first = app.put(body(TOKEN, "/a").to_string()).await;
     let id = first.body["workflowRunId"].as_str().unwrap();
@@ -40,7 +40,7 @@ async fn a_replay_tells_what_has_become_of_the_run() {
 }
 
 #[tokio::test]
-async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behind() {
+async fn a_replay_with_other_parameters_conflicts_and_leaves_nothing_behind() {
     let app = TestApp::start().await;
     for account in [LOCAL_ACCOUNT, OTHER_ACCOUNT] {
         app.define(account, "other").await;
@@ -66,7 +66,7 @@ async fn a_replay_that_asks_for_something_else_conflicts_and_leaves_nothing_behi
             let path = format!("/workflow-definitions/{definition}/workflow-runs");
             let response = app.send("PUT", &path, changed.to_string()).await;
             response.assert_error(409, "ConflictException", conflict.clone());
-            let message = "The client token was used by an earlier request with different parameters.";
+            let message = "The client token was used by a previous request with different parameters.";
             assert_eq!(response.body["message"], message);
         }
         let response = app.put(body(TOKEN, "/never-seen").to_string()).await;
@@ -135,7 +135,7 @@ async fn two_accounts_with_the_same_token_have_a_run_each() {
 }
 
 #[tokio::test]
-async fn an_account_does_not_see_another_ones_definitions() {
+async fn an_account_does_not_see_definitions_of_another() {
     let app = TestApp::start().await;
     app.define(OTHER_ACCOUNT, "theirs").await;
     let body = r#"{"modelId": "m", "clientInfo": {"compatibilityVersion": 1}}"#;
@@ -165,7 +165,7 @@ async fn a_token_is_case_sensitive() {
 }
 
 #[tokio::test]
-async fn a_put_whose_answer_was_lost_has_still_created_the_run() {
+async fn a_put_whose_response_was_lost_has_still_created_the_run() {
     let app = TestApp::start().await;
     for token in [Some(TOKEN), None] {
         app.fail("PutItem", 1, Fault::Lost);

@@ -136,7 +136,7 @@ pub fn event(number: usize, definition: &str, body: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_function_answers_every_event_with_and_without_managed_concurrency() {
+async fn the_function_responds_to_every_event_with_and_without_managed_concurrency() {
     let events = || {
         let token = |number| format!("5f0d3f6a-7a64-4a3e-9d0e-{number:012}");
         (0..8).map(|number| event(number, "demo", &body(&token(number), "/workflow-runs/demo").to_string())).collect()
@@ -154,7 +154,7 @@ async fn the_function_answers_every_event_with_and_without_managed_concurrency()
 }
 
 #[tokio::test]
-async fn as_many_requests_as_lambda_gives_at_once_are_as_many_calls_at_once() {
+async fn concurrent_requests_make_concurrent_calls() {
     for concurrency in [1, 8, 64] {
         let app = TestApp::start().await;
         // If a request waited for another one, no put would be answered.

@@ -60,7 +60,7 @@ async fn a_request_is_one_line_that_says_what_happened_and_repeats_no_secret() {
         let detail = line["detail"].as_str();
         match outcome {
             "conflict" => {
-                let message = "The client token was used by an earlier request with different parameters.";
+                let message = "The client token was used by a previous request with different parameters.";
                 assert_eq!(detail, Some(&*format!("workflow-run {run}: {message}")));
             }
             "validation" => assert!(detail.unwrap().contains(" detected: "), "{line}"),
@@ -103,7 +103,7 @@ fn life(run: &str) -> Vec<(&'static str, &'static str, String, Value, &'static s
 }
 
 #[tokio::test]
-async fn the_line_of_each_operation_says_what_it_came_to_and_no_level_repeats_a_secret() {
+async fn the_line_of_each_operation_has_its_outcome_and_no_level_repeats_a_secret() {
     // Which run a token starts is a function of the two.
     let run = TestApp::start().await.put(body(TOKEN, LOG_GROUP).to_string()).await;
     let run = run.body["workflowRunId"].as_str().unwrap();
@@ -142,7 +142,7 @@ async fn the_duration_is_in_milliseconds() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_has_signed_is_denied_and_its_line_names_the_missing_authorization() {
+async fn an_unsigned_request_is_denied_and_its_line_names_the_missing_authorization() {
     let app = TestApp::start().await;
     let mut event = event(0, "demo", &body(TOKEN, LOG_GROUP).to_string());
     event["requestContext"]["identity"]["accountId"] = Value::Null;
@@ -158,7 +158,7 @@ async fn a_request_that_nobody_has_signed_is_denied_and_its_line_names_the_missi
 }
 
 #[tokio::test]
-async fn a_failure_that_somebody_must_act_on_is_an_error_with_its_cause() {
+async fn a_failure_that_needs_action_is_an_error_with_its_cause() {
     for (operation, status, code, level, outcome, action) in [
         ("PutItem", 400, "AccessDeniedException", "ERROR", "denied", "dynamodb:PutItem"),
         ("CreateLogGroup", 400, "AccessDeniedException", "ERROR", "denied", "logs:CreateLogGroup"),

@@ -179,7 +179,7 @@ async fn a_listing_has_every_run_that_existed_when_it_began_once_whatever_starts
 }
 
 #[tokio::test]
-async fn a_listing_goes_on_behind_a_run_that_was_deleted_meanwhile() {
+async fn a_listing_continues_after_a_run_that_was_deleted_meanwhile() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let mut ids = Vec::new();
@@ -212,7 +212,7 @@ async fn a_token_may_be_used_with_another_page_size_and_in_another_order() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_listing_has_not_given_out_is_rejected() {
+async fn a_token_that_the_listing_did_not_return_is_rejected() {
     let app = TestApp::start().await;
     for name in ["one", "two"] {
         app.define(LOCAL_ACCOUNT, name).await;

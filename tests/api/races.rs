@@ -14,7 +14,7 @@ use crate::support::{TOKEN, TestApp, events};
 /// How often each race is run: who wins is chance.
 const ROUNDS: usize = 8;
 
-/// Sends requests at once, to three processes, each of which gets every kind of them. Statuses, bodies and whether it
+/// Sends requests concurrently, to three processes, each of which gets every kind of them. Statuses, bodies and whether it
 /// was a replay, in the order of the requests.
 async fn race(app: &TestApp, requests: &[Request]) -> Vec<(u16, Value, bool)> {
     let mut processes = Vec::new();
@@ -54,7 +54,7 @@ async fn start(app: &TestApp, token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_18_parallel_ends_of_one_run_one_status_wins_and_every_200_is_true() {
+async fn one_status_wins_of_18_parallel_ends_and_every_200_is_true() {
     let app = TestApp::start().await;
     for round in 0..ROUNDS {
         let id = start(&app, &format!("{TOKEN}-{round}")).await;
@@ -134,7 +134,7 @@ async fn runs_that_start_while_their_definition_is_deleted_are_deleted_with_it()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_16_parallel_creates_of_one_definition_name_one_token_wins() {
+async fn one_token_wins_of_16_parallel_creates_of_one_definition_name() {
     let app = TestApp::start().await;
     for (name, tokens) in [("one-token", 1), ("two-tokens", 2), ("sixteen-tokens", 16)] {
         let create = |at: usize| Request::CreateDefinition {

@@ -49,7 +49,7 @@ async fn assert_gone(app: &TestApp, id: &str) {
 }
 
 #[tokio::test]
-async fn a_run_is_there_until_its_retention_is_over_and_not_a_moment_longer() {
+async fn a_run_is_shown_until_its_retention_is_over_and_not_a_moment_longer() {
     let clock = Clock::new();
     let app = app_that_keeps(2, &clock).await;
     let id = start(&app).await;
@@ -94,7 +94,7 @@ async fn the_token_is_free_a_day_after_the_run_is_gone_and_not_before() {
         let response = create(app).await;
         response.assert_conflict("workflow-run", &id);
         let message =
-            "The client token was used by an earlier request, whose workflow run or definition has been deleted.";
+            "The client token was used by a previous request, whose workflow run or definition has been deleted.";
         assert_eq!(response.body["message"], message);
     }
     clock.advance(SignedDuration::from_millis(1));

@@ -58,7 +58,7 @@ fn no_request_comes_in_without_a_signature_and_none_is_left_to_the_gateway() {
         let route = (&event["Properties"]["Method"], &event["Properties"]["Path"]);
         assert_eq!(route, (&json!(operation.method.as_str()), &json!(operation.path)));
     }
-    // API Gateway itself refuses a method that a resource lacks, so each resource has ANY.
+    // API Gateway itself rejects a method that a resource lacks, so each resource has ANY.
     let mut resources = BTreeSet::from(["/", "/{proxy+}", RUN]);
     resources.extend(RUN.match_indices('/').skip(1).map(|(end, _)| &RUN[..end]));
     let others = events.as_object().unwrap().values().map(|event| {
@@ -69,7 +69,7 @@ fn no_request_comes_in_without_a_signature_and_none_is_left_to_the_gateway() {
 }
 
 #[test]
-fn each_operation_is_allowed_to_its_kind_of_callers_alone() {
+fn each_operation_is_allowed_only_to_its_kind_of_callers() {
     let outputs = template()["Outputs"].take();
     let kinds: BTreeSet<_> = OPERATIONS.iter().map(output).collect();
     assert_eq!(kinds.len(), 3);
@@ -139,7 +139,7 @@ fn the_environment_has_the_table_and_the_parameters_that_are_set() {
 }
 
 #[test]
-fn the_function_answers_before_lambda_ends_it_and_lambda_before_the_gateway_gives_up() {
+fn the_function_responds_before_lambda_ends_it_and_lambda_before_the_gateway_gives_up() {
     let timeout = properties("WorkflowRunsFunction")["Timeout"].as_u64().unwrap();
     assert_eq!(timeout, TIMEOUT.as_secs());
     assert!(timeout < 29);

@@ -73,10 +73,10 @@ pub async fn serve(State(settings): State<Settings>, request: Request, next: Nex
         return next.run(request).await;
     }
     match request.uri().path() {
-        "/" if accepts_html(request.headers()) => answer(HTML, INDEX.to_owned()),
-        "/console/settings.json" => answer(JSON, settings.0.to_string()),
+        "/" if accepts_html(request.headers()) => respond(HTML, INDEX.to_owned()),
+        "/console/settings.json" => respond(JSON, settings.0.to_string()),
         path => match FILES.iter().find(|(name, ..)| *name == path) {
-            Some((_, content_type, text)) => answer(content_type, (*text).to_owned()),
+            Some((_, content_type, text)) => respond(content_type, (*text).to_owned()),
             None => next.run(request).await,
         },
     }
@@ -86,7 +86,7 @@ fn accepts_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"))
 }
 
-fn answer(content_type: &str, text: String) -> Response {
+fn respond(content_type: &str, text: String) -> Response {
     let headers = [
         (CONTENT_TYPE, content_type),
         (CONTENT_SECURITY_POLICY, POLICY),

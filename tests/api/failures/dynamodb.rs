@@ -155,7 +155,7 @@ async fn unprocessed_keys_are_read_again_and_throttle_the_request_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_hung_connection_is_not_waited_for_but_tried_again() {
+async fn a_call_on_a_hung_connection_is_retried() {
     join_all(CASES.map(|(case, operation)| async move {
         let (app, id) = case.start().await;
         app.fail(operation, 1, Fault::Hang);

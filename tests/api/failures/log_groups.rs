@@ -61,7 +61,7 @@ async fn a_transient_error_of_cloudwatch_logs_is_retried() {
 }
 
 #[tokio::test]
-async fn while_it_waits_it_learns_from_the_table_that_another_was_faster() {
+async fn a_waiting_create_finds_in_the_table_that_another_was_faster() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 100, Fault::Error(400, "ThrottlingException"));
     let request = app.create("demo").log_group_name("/a").send();
@@ -129,7 +129,7 @@ async fn any_other_failure_of_cloudwatch_logs_is_a_500() {
 }
 
 #[tokio::test]
-async fn a_hung_connection_is_not_waited_for_but_tried_again() {
+async fn a_call_on_a_hung_connection_is_retried() {
     let app = TestApp::start().await;
     app.fail("CreateLogGroup", 1, Fault::Hang);
     assert_retry_succeeds(&app).await;

@@ -1,4 +1,4 @@
-//! Whose request it is: the account that has signed it, and what becomes of one that nobody has signed.
+//! The caller of a request: the account that signed it, and what happens to an unsigned one.
 
 use local::gateway::LOCAL_ACCOUNT;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn an_unsigned_request_is_rejected_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_has_signed_belongs_to_the_configured_account_if_there_is_one() {
+async fn an_unsigned_request_acts_for_the_configured_account_if_there_is_one() {
     let configure = |config| Config { unsigned_account_id: AccountId::parse(OTHER_ACCOUNT), ..config };
     let app = TestApp::start_with(Sources::default(), configure).await;
     let events = unsigned();

@@ -126,7 +126,7 @@ async fn a_path_behind_a_greedy_resource_counts_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_resource_of_somebody_elses_api_is_no_operation() {
+async fn a_resource_of_another_api_is_an_unknown_operation() {
     let app = TestApp::start().await;
     for resource in
         ["/", "/workflow-definitions/{name}/workflow-runs", "/api/{proxy+}", "/prod/workflow-definitions", ""]
@@ -301,7 +301,7 @@ async fn a_member_that_is_not_used_may_hold_anything() {
 }
 
 #[tokio::test]
-async fn what_is_used_and_of_the_wrong_type_is_absent() {
+async fn used_members_of_the_wrong_type_count_as_absent() {
     let app = TestApp::start().await;
     for (make, at) in [(events::rest as fn(&str, &str, &str, &str) -> Value, "rest"), (events::http, "http")] {
         for (change, status) in [

@@ -43,7 +43,7 @@ async fn app_with_three_runs() -> TestApp {
 }
 
 #[tokio::test]
-async fn of_a_repeated_parameter_the_last_one_counts() {
+async fn the_last_of_a_repeated_parameter_counts() {
     let app = app_with_three_runs().await;
     for (values, expected) in [
         (["1", "2"].as_slice(), Ok(2)),
@@ -58,7 +58,7 @@ async fn of_a_repeated_parameter_the_last_one_counts() {
 }
 
 #[tokio::test]
-async fn parameters_that_the_operation_does_not_have_are_ignored_whatever_they_hold() {
+async fn unknown_parameters_are_ignored_whatever_they_hold() {
     let app = app_with_three_runs().await;
     let large = "a".repeat(8_000);
     let percent = "%".repeat(8_000);
@@ -74,7 +74,7 @@ async fn parameters_that_the_operation_does_not_have_are_ignored_whatever_they_h
 }
 
 #[tokio::test]
-async fn parameters_that_it_has_fail_by_name_whatever_they_hold() {
+async fn parameters_of_the_operation_fail_by_name_whatever_they_hold() {
     let app = app_with_three_runs().await;
     let large = "a".repeat(8_000);
     let percent = "%".repeat(8_000);

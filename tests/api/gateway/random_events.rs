@@ -387,7 +387,7 @@ fn json() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn any_json_that_nobody_signed_is_denied() {
+fn any_unsigned_json_is_denied() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let app = runtime.block_on(TestApp::start());
     random::run("RANDOM_EVENTS_SEED", 1_000, &json(), |event| {

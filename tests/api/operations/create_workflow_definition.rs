@@ -26,7 +26,7 @@ async fn create(app: &TestApp, body: &Value) -> ApiResponse {
 }
 
 #[tokio::test]
-async fn a_definition_is_recorded_with_all_that_it_was_created_with() {
+async fn a_definition_is_recorded_with_all_its_members() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let export = WorkflowExportConfig::builder().s3_bucket_name("exports").s3_key_prefix("runs/2026").build().unwrap();
@@ -72,7 +72,7 @@ async fn a_definition_is_recorded_with_all_that_it_was_created_with() {
 }
 
 #[tokio::test]
-async fn the_answer_is_201_with_the_status_and_nothing_else() {
+async fn the_response_is_201_with_the_status_and_nothing_else() {
     let app = TestApp::start().await;
     create(&app, &complete()).await.assert_success(201, &json!({"status": "ACTIVE"}));
     create(&app, &json!({"name": "plain"})).await.assert_success(201, &json!({"status": "ACTIVE"}));
@@ -130,7 +130,7 @@ async fn every_field_that_fails_is_named_with_its_path() {
 }
 
 #[tokio::test]
-async fn the_longest_members_are_taken() {
+async fn the_longest_members_are_accepted() {
     let app = TestApp::start().await;
     let body = json!({
         "name": "n".repeat(40),
@@ -245,7 +245,7 @@ async fn a_definition_that_is_being_deleted_conflicts_for_every_token() {
 }
 
 #[tokio::test]
-async fn a_put_whose_answer_was_lost_has_still_created_the_definition() {
+async fn a_put_whose_response_was_lost_has_still_created_the_definition() {
     let app = TestApp::start().await;
     for (name, token) in [("one", json!(TOKEN)), ("two", json!(null))] {
         app.fail("PutItem", 1, Fault::Lost);

@@ -11,7 +11,7 @@ use crate::support::table::text;
 use crate::support::{TOKEN, TestApp, body};
 
 #[tokio::test]
-async fn a_run_starts_and_is_recorded_as_it_was_asked_for() {
+async fn a_run_starts_and_is_recorded_as_requested() {
     let app = TestApp::start().await;
     let request = app.create("demo").client_token(TOKEN).log_group_name("/workflow-runs/demo");
     let output = request.send().await.unwrap();
@@ -59,7 +59,7 @@ async fn a_log_group_that_exists_already_is_used() {
 }
 
 #[tokio::test]
-async fn the_answer_is_201_with_status_and_id() {
+async fn the_response_is_201_with_status_and_id() {
     let app = TestApp::start().await;
     let response = app.put(body(TOKEN, "/workflow-runs/demo").to_string()).await;
     assert_eq!(response.status, 201);

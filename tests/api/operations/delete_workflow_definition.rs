@@ -28,7 +28,7 @@ async fn the_response_is_202_with_the_status_whatever_the_number_of_runs_and_aga
 }
 
 #[tokio::test]
-async fn asked_again_within_a_minute_nothing_changes_and_after_that_the_cleanup_is_told_once_more() {
+async fn a_repeat_within_a_minute_changes_nothing_and_a_later_one_triggers_the_cleanup_again() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let description = json!({"name": "flow", "description": "Books a flight"}).to_string();

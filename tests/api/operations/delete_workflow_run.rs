@@ -13,7 +13,7 @@ const UNKNOWN: &str = "00000000-0000-0000-0000-000000000000";
 const DAY: i64 = 24 * 60 * 60;
 
 #[tokio::test]
-async fn the_answer_is_202_and_a_tombstone_is_all_that_is_left() {
+async fn the_response_is_202_and_a_tombstone_is_all_that_is_left() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     for status in ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"] {
@@ -50,7 +50,7 @@ async fn the_same_request_again_succeeds_for_a_day_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_put_whose_answer_was_lost_has_still_deleted_the_run() {
+async fn a_put_whose_response_was_lost_has_still_deleted_the_run() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     app.calls();
@@ -61,7 +61,7 @@ async fn a_put_whose_answer_was_lost_has_still_deleted_the_run() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found_and_leaves_no_tombstone() {
+async fn a_missing_definition_or_run_is_not_found_and_leaves_no_tombstone() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "other").await;
     let (id, deleted) = (app.start_run("demo").await, app.start_run("demo").await);

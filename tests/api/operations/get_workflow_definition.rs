@@ -25,7 +25,7 @@ async fn the_real_client_reads_every_member() {
 }
 
 #[tokio::test]
-async fn the_answer_is_200_and_leaves_out_what_the_definition_does_not_have() {
+async fn the_response_is_200_and_leaves_out_what_the_definition_does_not_have() {
     let app = TestApp::start_at(&Clock::new()).await;
     let mut expected = json!({
         "name": "demo",
@@ -45,7 +45,7 @@ async fn the_answer_is_200_and_leaves_out_what_the_definition_does_not_have() {
 }
 
 #[tokio::test]
-async fn a_definition_that_is_being_deleted_is_there_until_it_is_gone() {
+async fn a_definition_that_is_being_deleted_is_shown_until_it_is_gone() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     app.delete_definition(LOCAL_ACCOUNT, "demo").await;
@@ -74,7 +74,7 @@ async fn a_definition_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_valid_is_refused_without_a_call() {
+async fn an_invalid_name_is_rejected_without_a_call() {
     let app = TestApp::start().await;
     for name in ["a.b", "%20", "%64emo", &"a".repeat(41)] {
         app.send("GET", &definition(name), "").await.assert_invalid(&["workflowDefinitionName"]);

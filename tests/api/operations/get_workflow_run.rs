@@ -32,7 +32,7 @@ async fn the_real_client_reads_every_member() {
 }
 
 #[tokio::test]
-async fn the_answer_is_200_and_leaves_out_what_the_run_does_not_have() {
+async fn the_response_is_200_and_leaves_out_what_the_run_does_not_have() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let id = app.start_run("demo").await;
@@ -54,7 +54,7 @@ async fn the_answer_is_200_and_leaves_out_what_the_run_does_not_have() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() {
+async fn a_missing_definition_or_run_is_not_found() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "other").await;
     let id = app.start_run("demo").await;
@@ -81,7 +81,7 @@ async fn a_deleted_run_is_not_found() {
 }
 
 #[tokio::test]
-async fn every_part_of_the_path_that_is_not_valid_is_named() {
+async fn every_invalid_part_of_the_path_is_named() {
     let app = TestApp::start().await;
     for (definition, id, fields) in [
         ("a.b", "x", ["workflowDefinitionName", "workflowRunId"].as_slice()),

@@ -14,7 +14,7 @@ fn names(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_answer_is_200_with_a_summary_of_each_definition_the_newest_first() {
+async fn the_response_is_200_with_a_summary_of_each_definition_the_newest_first() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     clock.advance_seconds(1);

@@ -8,7 +8,7 @@ use crate::support::events::{run, runs};
 use crate::support::{Clock, TestApp};
 
 #[tokio::test]
-async fn the_answer_is_200_with_a_summary_of_each_run_the_newest_first() {
+async fn the_response_is_200_with_a_summary_of_each_run_the_newest_first() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let (first, second) = (app.start_run("demo").await, {

@@ -13,7 +13,7 @@ const UNKNOWN: &str = "00000000-0000-0000-0000-000000000000";
 const ENDS: [&str; 3] = ["SUCCEEDED", "FAILED", "TIMED_OUT"];
 
 #[tokio::test]
-async fn the_answer_is_200_with_an_empty_object_and_the_item_has_the_end() {
+async fn the_response_is_200_with_an_empty_object_and_the_item_has_the_end() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     for status in ENDS {
@@ -39,7 +39,7 @@ async fn the_real_client_ends_a_run() {
 }
 
 #[tokio::test]
-async fn a_running_run_may_be_told_to_run() {
+async fn a_running_run_may_be_set_to_running() {
     let clock = Clock::new();
     let app = TestApp::start_at(&clock).await;
     let id = app.start_run("demo").await;
@@ -84,7 +84,7 @@ async fn the_real_client_reads_a_conflict() {
 }
 
 #[tokio::test]
-async fn an_update_whose_answer_was_lost_has_still_ended_the_run() {
+async fn an_update_whose_response_was_lost_has_still_ended_the_run() {
     let app = TestApp::start().await;
     let id = app.start_run("demo").await;
     app.calls();
@@ -142,7 +142,7 @@ async fn every_field_that_fails_is_named_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found_and_is_not_made_by_the_update() {
+async fn a_missing_definition_or_run_is_not_found_and_not_created() {
     let app = TestApp::start().await;
     app.define(LOCAL_ACCOUNT, "other").await;
     let (id, deleted) = (app.start_run("demo").await, app.start_run("demo").await);

@@ -117,7 +117,7 @@ fn a_usual_run_takes_one_write_unit_and_the_largest_one_three() {
 }
 
 #[test]
-fn a_request_that_is_rejected_makes_no_more_calls_than_it_needs() {
+fn a_rejected_request_makes_no_more_calls_than_it_needs() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         let process = Watched::start(services, Fate::Served);
         assert_eq!(process.create("demo", Some("a b")).await, (400, vec![]));
@@ -126,7 +126,7 @@ fn a_request_that_is_rejected_makes_no_more_calls_than_it_needs() {
 }
 
 #[test]
-fn what_was_learnt_is_forgotten_in_time() {
+fn cached_facts_expire_in_time() {
     on_virtual_time(database(), 0, 10.0, async |services| {
         let process = Watched::start(services, Fate::Served);
         let start = Instant::now();

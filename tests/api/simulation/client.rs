@@ -199,10 +199,10 @@ fn may_be_said_of_what_is_gone(record: &Record) -> bool {
     is_failure(record) || is_create || matches!(record.status(), 400 | 404)
 }
 
-/// Whether validation, or what the table holds, has refused the request: not a failure that passes.
+/// Whether validation, or what the table holds, has rejected the request: not a failure that passes.
 fn is_rejection(record: &Record) -> bool {
     match record.status() {
-        // CloudWatch Logs refuses names, too, when a fault says so.
+        // CloudWatch Logs rejects names, too, when a fault says so.
         400 => !record.request.is_valid(),
         404 => true,
         409 => record.member("resourceType") != Some("log-group"),

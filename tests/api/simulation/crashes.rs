@@ -98,7 +98,7 @@ fn scenarios() -> Vec<Scenario> {
         scenario(update("SUCCEEDED"), a_run(), &["GetItem", "UpdateItem"], 200, |services| {
             services.runs()[&run_key()]["status"]["S"] == "SUCCEEDED"
         }),
-        // A time-out that was derived is stored.
+        // A derived timeout is stored.
         Scenario {
             pause: Duration::from_hours(2),
             ..scenario(update("TIMED_OUT"), a_run(), &["GetItem", "UpdateItem", "UpdateItem"], 200, |services| {
@@ -192,7 +192,7 @@ fn the_calls_of_each_operation_are_the_ones_that_are_broken_here() {
 }
 
 #[test]
-fn wherever_an_operation_breaks_off_the_same_request_ends_it() {
+fn wherever_an_operation_breaks_off_a_retry_completes_it() {
     for scenario in scenarios() {
         for first in 0..scenario.calls.len() {
             for (fault, broken) in BREAKS {

@@ -55,7 +55,7 @@ async fn herd(
 }
 
 #[test]
-fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_one_does_not_ask_for_it() {
+fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_does_not_create_it() {
     for seed in 0..10 {
         on_virtual_time(database(), seed, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");
@@ -72,7 +72,7 @@ fn a_cold_herd_on_one_new_log_group_succeeds_and_the_next_one_does_not_ask_for_i
 }
 
 #[test]
-fn a_flood_of_new_log_groups_is_throttled_within_about_3_seconds_and_known_ones_do_not_notice() {
+fn a_flood_of_new_log_groups_is_throttled_within_about_3_seconds_and_known_ones_are_unaffected() {
     for seed in 0..10 {
         on_virtual_time(database(), seed, 10.0, async |services| {
             put_definition(services, ACCOUNT, "demo", "ACTIVE");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::network::{Fate, LATEST, Network};
 use super::services::Services;
 
-/// A service that refuses everything for a while, counted from the beginning of each phase.
+/// A service that rejects everything for a while, counted from the beginning of each phase.
 struct Outage {
     logs: bool,
     code: &'static str,

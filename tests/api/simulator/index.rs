@@ -64,7 +64,7 @@ impl Index {
         }
     }
 
-    /// Answers a `Query`. DynamoDB may end a response anywhere, and says then where to go on: here, after `at_most` items.
+    /// Responds to a `Query`. DynamoDB may end a response anywhere, and then says where to continue: here, after `at_most` items.
     pub fn query(&mut self, request: &Value, now: Duration, at_most: usize) -> Value {
         self.land(now);
         assert_eq!(request["IndexName"], "list");

@@ -1,4 +1,4 @@
-//! The way between a process and the services: what loses, delays and refuses calls, and where processes die.
+//! The network between a process and the services: it loses, delays and rejects calls, and here processes die.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

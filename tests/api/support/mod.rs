@@ -145,7 +145,7 @@ impl TestApp {
         self.call(LOCAL_ACCOUNT, "PUT", &run(definition, id), json!({"status": status})).await
     }
 
-    /// A request of this account, as a REST API hands it over; `null` is no body.
+    /// A request of this account, as a REST API hands it over; `null` for no body.
     pub async fn call(&self, account_id: &str, method: &str, uri: &str, body: Value) -> ApiResponse {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         ApiResponse::of_proxy_response(&self.invoke(&events::rest(account_id, method, uri, &body)).await)

@@ -129,7 +129,7 @@ impl Request {
         documented(self.operation())
     }
 
-    /// Whether a request like this is answered with 400, whatever the table holds.
+    /// Whether a request like this gets a 400, whatever the table holds.
     pub fn is_valid(&self) -> bool {
         let is_name = |name: &str| !name.is_empty() && !name.contains('.');
         self.definition().is_none_or(is_name)
@@ -160,7 +160,7 @@ impl Request {
         assert_eq!(shown, (error, retry_after), "{self:?}: {response:?}");
         assert_eq!(response.body["__type"].as_str().unwrap_or_default(), error, "{self:?}: {response:?}");
         assert!(!response.is_replay() || response.status == 201, "{self:?}: {response:?}");
-        // CloudWatch Logs refuses names, too, when a fault says so.
+        // CloudWatch Logs rejects names, too, when a fault says so.
         let fields = response.body["fieldList"].as_array().into_iter().flatten().map(|field| &field["name"]);
         let is_rejected = matches!(self, Self::CreateRun { log_group: Some(_), .. }) && fields.eq(["logGroupName"]);
         assert_eq!(response.status == 400, !self.is_valid() || is_rejected, "{self:?}: {response:?}");

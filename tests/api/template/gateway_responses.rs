@@ -1,4 +1,4 @@
-//! What the real client makes of the requests that API Gateway refuses by itself.
+//! What the real client reports when API Gateway itself rejects a request.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::support::{client, create, serve};
 
 /// Gateway responses; their status; the `__type` in their body; the error type that API Gateway sends
 /// (`.ci/gateway_responses.py` has the sources); the requests that the client makes.
-type Refusal = (&'static [&'static str], u16, Option<&'static str>, &'static str, usize);
+type Rejection = (&'static [&'static str], u16, Option<&'static str>, &'static str, usize);
 
-const REFUSALS: [Refusal; 10] = [
+const REJECTIONS: [Rejection; 10] = [
     (&["ACCESS_DENIED"], 403, Some("AccessDeniedException"), "AccessDeniedException", 1),
     (&["MISSING_AUTHENTICATION_TOKEN"], 403, Some("AccessDeniedException"), "MissingAuthenticationTokenException", 1),
     (&["UNAUTHORIZED"], 403, Some("AccessDeniedException"), "UnauthorizedException", 1),
@@ -64,19 +64,19 @@ impl AsyncSleep for Sleeps {
 }
 
 /// A gateway response as API Gateway sends it, with its own error type, or as something in between leaves it.
-fn answer(response: &Value, error_type: Option<&str>) -> Response {
-    let status = response["StatusCode"].as_str().unwrap().parse().unwrap();
-    let body = response["ResponseTemplates"]["application/json"].as_str().unwrap();
+fn respond(declared: &Value, error_type: Option<&str>) -> Response {
+    let status = declared["StatusCode"].as_str().unwrap().parse().unwrap();
+    let body = declared["ResponseTemplates"]["application/json"].as_str().unwrap();
     let body = body.replace("$context.error.messageString", r#""User: arn:aws:iam::1:user/\"x\" is not authorized""#);
-    let mut answer = (StatusCode::from_u16(status).unwrap(), body).into_response();
-    for (name, value) in response["ResponseParameters"]["Headers"].as_object().into_iter().flatten() {
+    let mut response = (StatusCode::from_u16(status).unwrap(), body).into_response();
+    for (name, value) in declared["ResponseParameters"]["Headers"].as_object().into_iter().flatten() {
         let literal = value.as_str().unwrap().strip_prefix('\'').unwrap().strip_suffix('\'').unwrap();
-        answer.headers_mut().append(name.parse::<HeaderName>().unwrap(), literal.parse().unwrap());
+        response.headers_mut().append(name.parse::<HeaderName>().unwrap(), literal.parse().unwrap());
     }
     if let Some(error_type) = error_type {
-        answer.headers_mut().append("x-amzn-errortype", error_type.parse().unwrap());
+        response.headers_mut().append("x-amzn-errortype", error_type.parse().unwrap());
     }
-    answer
+    response
 }
 
 /// The name of the modelled error that this is, after a look at its members.
@@ -102,7 +102,7 @@ fn modelled(error: &E) -> Option<&'static str> {
 }
 
 #[tokio::test]
-async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
+async fn requests_that_the_gateway_rejects_get_documented_errors() {
     let mut responses = properties("WorkflowRunsApi")["GatewayResponses"].take();
     let mut named: BTreeSet<String> = responses.as_object().unwrap().keys().cloned().collect();
     // Left as API Gateway has them, and so is DEFAULT_4XX, from which they inherit.
@@ -112,7 +112,7 @@ async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
         responses[response_type] = json!({"StatusCode": "403", "ResponseTemplates": template});
     }
     let responses = Arc::new(responses);
-    for (types, status, documented, error_type, tries) in REFUSALS {
+    for (types, status, documented, error_type, tries) in REJECTIONS {
         for &response_type in types {
             assert!(named.remove(response_type), "{response_type} is missing");
             for error_type in [Some(error_type), None] {
@@ -121,7 +121,7 @@ async fn what_the_gateway_refuses_by_itself_is_a_documented_error() {
                 let (responses, count) = (Arc::clone(&responses), Arc::clone(&requests));
                 let handle = move || async move {
                     count.fetch_add(1, Ordering::Relaxed);
-                    answer(&responses[response_type], error_type)
+                    respond(&responses[response_type], error_type)
                 };
                 let url = serve(Router::new().fallback(handle)).await;
                 let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
