@@ -1,4 +1,4 @@
-//! What the operations work with: the table, what the process knows, clock and ids.
+//! Shared by the operations: the table, what the process knows, the clock and ids.
 
 use std::sync::Arc;
 

@@ -1,8 +1,7 @@
-//! From records of the table's stream to the runs of deleted definitions, deleted.
+//! Deletes the runs of deleted definitions, driven by records of the table's stream.
 //!
 //! DeleteWorkflowDefinition responds once the definition is `DELETING`, and the stream carries that change here: whatever
-//! the number of runs, the caller need not wait. A record is handled by what it shows, and handling it twice, late or out of
-//! turn does no harm.
+//! the number of runs, the caller need not wait. Handling a record twice, late or out of order does no harm.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From request to response. It cannot fail: an error becomes a response.
+//! Turns a request into a response. It cannot fail: an error becomes a response.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Reads members of JSON objects and nothing else: a member that nobody asks for is not parsed, whatever it holds.
+//! Reads the needed members of JSON objects. Others are not parsed, whatever they hold.
 
 use std::borrow::Cow;
 use std::fmt;

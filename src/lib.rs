@@ -2,10 +2,10 @@
 //!
 //! Every request takes the same path through the modules. [`lambda`] turns API Gateway's event into a request, and
 //! `handler` turns that into a response: [`operations`] finds the operation, which parses its input and does its work
-//! with the table (`store`), CloudWatch Logs (`aws`) and what the process knows (`known`). `response` turns what came of
-//! it into HTTP, and `request_log` writes one line about it. [`model`] has the constraints of the API.
+//! with the table (`store`), CloudWatch Logs (`aws`) and what the process knows (`known`). `response` turns the outcome
+//! into HTTP, and `request_log` writes one line about it. [`model`] has the constraints of the API.
 //!
-//! What must go on after a response is a record of the table's stream, which `lambda` hands to `cleanup`.
+//! Work that continues after a response starts from a record of the table's stream, which `lambda` hands to `cleanup`.
 //!
 //! The modules are listed from top to bottom: each stands above those it uses, and no import runs back up.
 

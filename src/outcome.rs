@@ -1,4 +1,4 @@
-//! What came of a request, as the response, the log and the metrics read it.
+//! The outcome of a request, as read by the response, the log and the metrics.
 
 use tracing::Level;
 

@@ -1,4 +1,4 @@
-//! One request: who calls, what, and how long there is to respond.
+//! One request: its caller, its operation, and the time left to respond.
 
 use std::fmt;
 use std::time::Duration;

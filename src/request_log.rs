@@ -111,7 +111,7 @@ struct Line<'a, D> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     workflow_run_id: Option<&'a str>,
-    /// `unknown` if a retry must settle what a failed request has changed.
+    /// `unknown` if a failed request may have changed something, which a retry settles.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! From what came of a request to the HTTP response.
+//! Turns the outcome of a request into the HTTP response.
 
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use lambda_http::http::{HeaderMap, StatusCode};

@@ -17,7 +17,7 @@ pub const SERVICE: &str = "execute-api";
 pub struct Scope<'a> {
     /// The Region of the API.
     pub region: &'a str,
-    /// The service: [`SERVICE`], except in AWS' own examples.
+    /// The service: [`SERVICE`], except in AWS's own examples.
     pub service: &'a str,
     /// The time of the request, which AWS compares with its own.
     pub time: SystemTime,

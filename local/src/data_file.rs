@@ -1,4 +1,4 @@
-//! The file of `--data`, which holds tokens: for its owner only, and never another program's.
+//! The file of `--data`. It holds tokens, so only its owner may read it, and no other program's file is used.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _};

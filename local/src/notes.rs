@@ -1,4 +1,4 @@
-//! What a deployed stack would do differently.
+//! Notes on what a deployed stack would do differently.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What the two AWS clients share, and CloudWatch Logs' two calls. (DynamoDB's are in `store`.)
+//! The settings that both AWS clients share, and the two calls to CloudWatch Logs. (Calls to DynamoDB are in `store`.)
 
 mod http_client;
 pub mod log_groups;

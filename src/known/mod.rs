@@ -1,4 +1,4 @@
-//! What a process knows, and how it finds out: definitions and log groups, so that a warm create makes one AWS call.
+//! What a process remembers, so that a warm create makes one AWS call: definitions and log groups.
 
 mod cache;
 pub mod definitions;

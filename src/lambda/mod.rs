@@ -1,9 +1,8 @@
-//! What Lambda hands over, and back: API Gateway's event becomes a request, and the response what the gateway expects;
-//! an event of the table's stream becomes records for the cleanup.
+//! Translates Lambda's events: an event of API Gateway becomes a request, and the response what the gateway expects; an
+//! event of the table's stream becomes records for the cleanup.
 //!
-//! An event is read member by member, and only for what is used. A member that is missing or of the wrong type is absent:
-//! parsed into a library's types, an event fails as a whole for a member that nobody uses, and the gateway turns that
-//! into a 502.
+//! Only the members that are used are read, one by one. One that is missing or of the wrong type counts as absent. With a
+//! library's types, an event with one bad unused member would fail as a whole, and the gateway would turn that into a 502.
 
 mod gateway;
 mod records;
