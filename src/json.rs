@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_found_whatever_stands_beside_them() {
+    fn members_are_found_whatever_else_the_object_holds() {
         for json in [
             r#"{"a": 1, "b": [2]}"#,
             r#"{"b": [2], "c": {"a": 3}, "\u0061": 1}"#,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_object_or_has_a_member_twice_fails() {
+    fn text_that_is_not_an_object_or_has_duplicate_members_fails() {
         for json in ["", "1", "[]", "\"a\"", "null", "{", "{} x", "{\"a\": }", "{1: 2}"] {
             assert!(texts(json).is_err(), "{json}");
         }
