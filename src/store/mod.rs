@@ -74,7 +74,7 @@ pub trait Item: Sized {
     fn from_attributes(attributes: Attributes) -> Result<Self, serde_dynamo::Error>;
 }
 
-/// What a conditional write came to.
+/// The outcome of a conditional write.
 pub enum Conditional<I> {
     /// The condition held, and the write was applied.
     Applied,
@@ -203,7 +203,7 @@ impl WriteError for UpdateItemError {
     }
 }
 
-/// What a conditional write came to. If it was not applied, the item that exists under its key, if any.
+/// The outcome of a conditional write. If it was not applied, the item that exists under its key, if any.
 fn conditional<I, O, E>(
     action: Action,
     key: &Key<I>,
