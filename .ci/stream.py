@@ -80,11 +80,9 @@ class Life:
         self.end(succeeded, "SUCCEEDED", changes=False)
         self.end(failed, "FAILED")
         self.end(timed_out, "TIMED_OUT")
-        # A retention is set and taken back; meanwhile somebody gives the runs that are there a time to live.
+        # A retention is set, and somebody gives the runs that are there a time to live.
         for run in (deleted, failed):
-            item = self.item("run/", run)
-            self.put(item, expiresAt={"N": "4102444800"})
-            self.put(item)
+            self.put(self.item("run/", run), expiresAt={"N": "4102444800"})
         for run in (deleted, succeeded):
             self.delete(run)
             self.delete(run)
@@ -109,10 +107,7 @@ class Life:
             time.sleep(0.1)
         else:
             sys.exit(f"the definition is still there: {definition}")
-        generation = definition["definitionId"]["S"]
-        if not self.item("generation/", generation):
-            self.put({"pk": {"S": f"generation/{generation}"}})
-        self.expire("generation/", generation)
+        self.expire("generation/", definition["definitionId"]["S"])
         self.expire("definition/", f"/{DEFINITION}")
 
     def records(self):
