@@ -18,7 +18,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "target"
 ARTIFACT = ROOT / ".aws-sam/build/WorkflowRunsFunction"
-STACK, EMULATOR = "stack.py", "emulator.py"
+STACK, EMULATOR, STREAM, GATEWAY = "stack.py", "emulator.py", "stream.py", "gateway_responses.py"
+COMMANDS, CURL, TRANSLATOR = "aws_commands.py", "curl.py", "template.py"
 
 # Each with the file, what is replaced by what (regular expressions, `^` and `$` at every line), the witness, and what that says.
 FAULTS = [
@@ -70,6 +71,24 @@ FAULTS = [
      EMULATOR, "FAILED: one process handles 16 requests at once"),
     ("the table's name has a default", "src/config.rs", r"required\(\"TABLE_NAME\"\)\?", '"workflow-runs".to_owned()',
      EMULATOR, "FAILED: without TABLE_NAME the function does not start"),
+    ("the mapping takes generations before they are removed", "template.yaml", r'"eventName": \["REMOVE"\], ', "",
+     STREAM, "FAILED: the cleanup function gets definitions and generations that are removed"),
+    ("a run that has ended and is written again is an event", "template.yaml", r'"OldImage": \{"status": \{"S": \["RUNNING"\]\}\},$', "",
+     STREAM, "FAILED: the event bus gets each start and each end"),
+    ("a timeout that is stored is no event", "template.yaml", r'"SUCCEEDED", "FAILED", "TIMED_OUT"', '"SUCCEEDED", "FAILED"',
+     STREAM, "FAILED: the event bus gets each start and each end"),
+    ("an event has a member that a run that starts lacks", "template.yaml", r"NewImage\.startedAt", "NewImage.endedAt", STREAM, "KeyError: 'endedAt'"),
+    ("the rule mails every end", "examples/failed-runs.yaml", r"status: \[FAILED\]", "status: [FAILED, SUCCEEDED]",
+     STREAM, "FAILED: it lets failed runs through"),
+    ("the mapping without SAM gives up", "examples/without-sam.sh", r"--maximum-retry-attempts -1", "--maximum-retry-attempts 3",
+     COMMANDS, "FAILED: so is the mapping"),
+    ("curl signs a header that it does not send", "docs/api.md", r"\$\{AWS_SESSION_TOKEN:\+\S+\}", '-H "x-amz-security-token: $AWS_SESSION_TOKEN"',
+     CURL, "headers that it signed and did not send"),
+    ("a 5xx of the gateway does not say when to try again", "template.yaml", r"^ +x-amz-retry-after: .*\n", "", GATEWAY, "pauses of"),
+    ("a throttled caller waits as long as all others", "template.yaml", r"^( +)(THROTTLED:\n.*\n.*\n.*\n.*\n)", r'''\1\2\1      x-amz-retry-after: "'1000'"\n''',
+     GATEWAY, "pauses of"),
+    ("a role lacks the permissions boundary", "template.yaml", r"(  CleanupRole:\n.*\n.*\n) +PermissionsBoundary.*\n", r"\1",
+     TRANSLATOR, "CleanupRole has the boundary"),
     ("an event's status is wrong in the list", "events/expected.json", r"(\"rest-get-workflow-run\", \"status\": )200", r"\g<1>404",
      EMULATOR, "FAILED: rest-get-workflow-run comes to 404"),
 ]
@@ -93,16 +112,21 @@ def witness(copy, script, build):
         subprocess.run(["cargo", "build", "--quiet", "--locked", "--bins", "--examples"], cwd=copy, check=True,
                        env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
         bootstrap = TARGET / "debug/workflow-runs"
-    if script == EMULATOR:
-        arguments = [bootstrap, TARGET / "debug/local"]
-    else:
-        # As `sam build` leaves it.
-        template = copy / "built.yaml"
-        template.write_text((copy / "template.yaml").read_text().replace("CodeUri: .\n", f"CodeUri: {ARTIFACT}\n"))
-        arguments = [template, TARGET / "debug/console", TARGET / "debug/examples/client", TARGET / "ministack/bin/python",
-                     TARGET / "nova-act/bin/python"]
+    # As `sam build` leaves it.
+    template = copy / "built.yaml"
+    template.write_text((copy / "template.yaml").read_text().replace("CodeUri: .\n", f"CodeUri: {ARTIFACT}\n"))
+    arguments = {
+        EMULATOR: [bootstrap, TARGET / "debug/local"],
+        STACK: [template, TARGET / "debug/console", TARGET / "debug/examples/client", TARGET / "ministack/bin/python",
+                TARGET / "nova-act/bin/python"],
+        STREAM: [TARGET / "debug/local"],
+        GATEWAY: [copy / "template.yaml"],
+        TRANSLATOR: [copy / "template.yaml"],
+        COMMANDS: [],
+        CURL: [],
+    }[script]
     done = subprocess.run([TARGET / "tools/bin/python", copy / ".ci" / script, *arguments], cwd=copy, capture_output=True, text=True,
-                          env={**os.environ, "PATH": f"{TARGET / 'tools/bin'}:{os.environ['PATH']}"})
+                          env={**os.environ, "PATH": f"{TARGET / 'tools/bin'}:{os.environ['PATH']}", "AWS_NEW_RETRIES_2026": "true"})
     return done.returncode, done.stdout + done.stderr
 
 
