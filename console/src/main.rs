@@ -5,32 +5,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to a terminal")]
 
-mod credentials;
-mod door;
-mod endpoint;
-mod forwarder;
-mod secret;
-mod signing;
-#[cfg(test)]
-mod tests;
-
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region};
-use axum::Router;
-use axum::middleware::from_fn_with_state;
 use clap::{Parser, Subcommand};
 use console_page::Settings;
+use console_server::door::{self, Door};
+use console_server::{Endpoint, Forwarder, Secret, app, http_client};
 use tokio::net::TcpListener;
-
-use credentials::Credentials;
-use door::Door;
-use endpoint::Endpoint;
-use forwarder::Forwarder;
-use secret::Secret;
 
 /// Shows workflow definitions and runs in the browser, and signs other clients' requests for API Gateway.
 #[derive(Parser)]
@@ -86,10 +70,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     };
     let logs = endpoint.logs_url(region.as_deref());
     let region = region.or_else(|| endpoint.region()).map(Region::new);
-    let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(forwarder::http_client());
+    let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client());
     let aws = if let Some(region) = region { aws.region(region) } else { aws }.load().await;
     let region = aws.region().ok_or("the endpoint does not show its Region; set --region")?.to_string();
-    let credentials = Credentials::new(aws.credentials_provider().ok_or("no credentials provider is configured")?);
+    let credentials = aws.credentials_provider().ok_or("no credentials provider is configured")?;
 
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await;
@@ -106,15 +90,6 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     }
     axum::serve(listener, app(secret, settings, Forwarder::new(endpoint, region, credentials))).await?;
     Ok(())
-}
-
-/// The secret in front of the page, and the page in front of the forwarder.
-fn app(secret: Secret, settings: Settings, forwarder: Forwarder) -> Router {
-    Router::new()
-        .fallback(forwarder::forward)
-        .with_state(Arc::new(forwarder))
-        .layer(from_fn_with_state(settings, console_page::serve))
-        .layer(from_fn_with_state(Arc::new(secret), secret::check))
 }
 
 fn introduce(url: &str, endpoint: &Endpoint, region: &str) {

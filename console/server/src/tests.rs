@@ -10,6 +10,7 @@ use axum::http::request::{Builder, Parts};
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::*;
@@ -105,8 +106,7 @@ impl Console {
         let (listener, port) = listen().await;
         let secret = Secret::new(port);
         let path = secret.url().split_once(&port.to_string()).unwrap().1.to_owned();
-        let forwarder =
-            Forwarder::new(endpoint.parse().unwrap(), "eu-west-1".to_owned(), Credentials::new(credentials));
+        let forwarder = Forwarder::new(endpoint.parse().unwrap(), "eu-west-1".to_owned(), credentials);
         let app = app(secret, Settings::new(Some(endpoint), None), forwarder);
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { upstream, port, path, client: Client::builder(TokioExecutor::new()).build_http() }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -76,9 +77,9 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder for an endpoint in a Region.
-    pub fn new(endpoint: Endpoint, region: String, credentials: Credentials) -> Self {
-        Self { endpoint, region, credentials, connector: connector() }
+    /// A forwarder for an endpoint in a Region, with this provider's credentials.
+    pub fn new(endpoint: Endpoint, region: String, provider: SharedCredentialsProvider) -> Self {
+        Self { endpoint, region, credentials: Credentials::new(provider), connector: connector() }
     }
 
     async fn send(&self, request: Request) -> Result<Response, Failure> {
