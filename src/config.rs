@@ -48,16 +48,10 @@ impl Config {
 
     /// Reads these variables, `AWS_REGION`, and those that the AWS SDK reads itself (credentials, `AWS_ENDPOINT_URL`…).
     ///
-    /// It also checks the variables that Lambda or `cargo lambda watch` sets, because the Lambda runtime panics without
-    /// them.
-    ///
     /// # Errors
     /// The variable that is missing, empty or not valid.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let required = |variable| required(variable, env::var(variable).ok());
-        for variable in ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_RUNTIME_API"] {
-            required(variable)?;
-        }
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME")?;
         let table_name = required("TABLE_NAME")?;
         let region = Region::new(required("AWS_REGION")?);

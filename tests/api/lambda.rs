@@ -207,23 +207,14 @@ async fn the_optional_variables_take_effect() {
 
 #[test]
 fn without_its_environment_the_function_does_not_start_and_names_what_is_missing() {
-    let complete = [
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
-        ("AWS_REGION", "us-east-1"),
-        ("TABLE_NAME", "workflow-runs"),
-    ];
+    let complete =
+        [("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"), ("AWS_REGION", "us-east-1"), ("TABLE_NAME", "workflow-runs")];
     for (missing, value) in [
         ("TABLE_NAME", None),
         ("TABLE_NAME", Some("")),
         ("AWS_REGION", None),
         ("AWS_REGION", Some("")),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", None),
         ("AWS_LAMBDA_FUNCTION_NAME", None),
-        ("AWS_LAMBDA_FUNCTION_VERSION", None),
-        ("AWS_LAMBDA_RUNTIME_API", None),
     ] {
         let others = complete.into_iter().filter(|(name, _)| *name != missing);
         let variables: Vec<_> = others.chain(value.map(|value| (missing, value))).collect();
@@ -239,10 +230,7 @@ fn without_its_environment_the_function_does_not_start_and_names_what_is_missing
 #[test]
 fn with_a_variable_that_is_not_valid_the_function_does_not_start_and_says_what_is_wrong() {
     let mut variables = vec![
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
         ("AWS_LAMBDA_FUNCTION_NAME", "workflow-runs"),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
         ("AWS_REGION", "us-east-1"),
         ("TABLE_NAME", "workflow-runs"),
     ];
