@@ -192,3 +192,82 @@ pub use workflow_run::{
     ClientInfo, ClientToken, LogGroupName, ModelId, RunRetention, RunState, RunTimeout, SdkVersion, WorkflowRunId,
     WorkflowRunStatus,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_length<T: FromText>(character: &str, length: RangeInclusive<usize>) {
+        for count in [*length.start() - 1, *length.start(), *length.end(), *length.end() + 1] {
+            let expected = (!length.contains(&count)).then(|| Violation::Length(length.clone()));
+            assert_eq!(T::from_text(&character.repeat(count)).err(), expected, "{count} times {character}");
+        }
+    }
+
+    fn assert_matches<T: FromText>(pattern: &'static str, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert_eq!(T::from_text(text).err(), None, "{text:?}");
+        }
+        for text in bad {
+            assert_eq!(T::from_text(text).err(), Some(Violation::Pattern(pattern)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_counts_code_points_and_includes_both_bounds() {
+        assert_length::<ClientToken>("a", 33..=256);
+        assert_length::<Description>("\u{1f600}", 1..=4000);
+        assert_length::<LogGroupName>("a", 1..=512);
+        assert_length::<ModelId>("\u{1f600}", 1..=100);
+        assert_length::<S3BucketName>("a", 3..=63);
+        assert_length::<S3KeyPrefix>("a", 1..=100);
+        assert_length::<SdkVersion>("é", 1..=256);
+        assert_length::<WorkflowDefinitionName>("a", 1..=40);
+        for bad in ["a9ff6150-839b-595c-ada9-279222f7f3a", "a9ff6150-839b-595c-ada9-279222f7f3a4\n"] {
+            assert_eq!(WorkflowRunId::from_text(bad).err(), Some(Violation::Length(36..=36)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_from_end_to_end() {
+        let hyphens = "-".repeat(40);
+        let [a, b, c] = [format!("a{hyphens}Z"), format!("0{hyphens}9"), "aZ09-".repeat(8) + "a"];
+        let [d, e] = [format!("{hyphens}a"), format!("a{hyphens}")];
+        let [f, g] = [format!("a{hyphens}a\n"), format!("a_{hyphens}a")];
+        assert_matches::<ClientToken>("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}", &[&a, &b, &c], &[&d, &e, &f, &g]);
+        assert_matches::<LogGroupName>(
+            "[a-zA-Z0-9_/.-]+",
+            &["azAZ09_/.-", "/aws/lambda/f", "aws", ".", "/"],
+            &["#", "a#b", "a b", "a\n", "\ta", "é", "a:b", "a*"],
+        );
+        assert_matches::<S3BucketName>(
+            "[a-z0-9][a-z0-9.-]*[a-z0-9]",
+            &["my-bucket", "0.a", "a-.-b", "a..b"],
+            &["-ab", "ab-", ".ab", "ab.", "Abc", "a_b", "abc\n", "a/b"],
+        );
+        assert_matches::<S3KeyPrefix>(
+            "[a-zA-Z0-9!\\-_.*'()]+(?:/[a-zA-Z0-9!\\-_.*'()]+)*",
+            &["a/b/c", "!-_.*'()", "A/0"],
+            &["/", "/a", "a/", "a//b", "a b", "a\n", "a+b", "a\\b"],
+        );
+        assert_matches::<WorkflowDefinitionName>(
+            "[a-zA-Z0-9_-]{1,40}",
+            &["azAZ09_-", "-", "_", "0"],
+            &[" a", "a ", "a\n", "\na", "a.b", "a/b", "é", "a\0", "%41"],
+        );
+        assert_matches::<WorkflowRunId>(
+            "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            &["a9ff6150-839b-595c-ada9-279222f7f3a4", "00000000-0000-0000-0000-000000000000"],
+            &[
+                "A9ff6150-839b-595c-ada9-279222f7f3a4",
+                "a9ff6150-839b-595c-ada9-279222f7f3ag",
+                "a9ff6150a839b-595c-ada9-279222f7f3a4",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_log_group_name_does_not_begin_with_the_prefix_that_cloudwatch_logs_keeps() {
+        assert_eq!(LogGroupName::new("aws/x").err(), Some(Violation::ReservedPrefix("aws/")));
+    }
+}

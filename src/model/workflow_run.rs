@@ -153,74 +153,10 @@ impl ClientToken {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Violation;
     use super::*;
 
-    fn tokens(values: &[String]) -> Vec<Option<Violation>> {
-        values.iter().map(|value| ClientToken::new(value).err()).collect()
-    }
-
-    fn log_groups(values: &[String]) -> Vec<Option<Violation>> {
-        values.iter().map(|value| LogGroupName::new(value).err()).collect()
-    }
-
-    fn lengths(character: &str, counts: &[usize]) -> Vec<String> {
-        counts.iter().map(|count| character.repeat(*count)).collect()
-    }
-
-    #[test]
-    fn a_client_token_has_33_to_256_characters() {
-        let length = Some(Violation::Length(33..=256));
-        assert_eq!(tokens(&lengths("a", &[0, 32, 33, 256, 257])), [length.clone(), length.clone(), None, None, length]);
-    }
-
-    #[test]
-    fn a_client_token_begins_and_ends_with_a_letter_or_digit() {
-        let middle = "-".repeat(40);
-        for good in [format!("a{middle}Z"), format!("0{middle}9"), "aZ09-".repeat(8) + "a"] {
-            assert_eq!(tokens(&[good]), [None]);
-        }
-        for bad in [format!("{middle}a"), format!("a{middle}"), format!("a{middle}a\n"), format!("a_{middle}a")] {
-            assert_eq!(tokens(&[bad]), [Some(Violation::Pattern("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,256}"))]);
-        }
-    }
-
-    #[test]
-    fn a_log_group_name_has_1_to_512_characters() {
-        let length = Some(Violation::Length(1..=512));
-        assert_eq!(log_groups(&lengths("a", &[0, 1, 512, 513])), [length.clone(), None, None, length]);
-    }
-
-    #[test]
-    fn a_log_group_name_matches_its_pattern_from_end_to_end() {
-        for good in ["azAZ09_/.-", "/aws/lambda/f", "aws", ".", "/"] {
-            assert_eq!(LogGroupName::new(good).err(), None, "{good:?}");
-        }
-        for bad in ["#", "a#b", "a b", "a\n", "\ta", "é", "a:b", "a*"] {
-            assert_eq!(LogGroupName::new(bad).err(), Some(Violation::Pattern("[a-zA-Z0-9_/.-]+")), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_log_group_name_does_not_begin_with_the_prefix_that_cloudwatch_logs_keeps() {
-        assert_eq!(LogGroupName::new("aws/x").err(), Some(Violation::ReservedPrefix("aws/")));
-    }
-
-    #[test]
-    fn a_model_id_has_1_to_100_characters_of_any_kind() {
-        let too_long = Some(Violation::Length(1..=100));
-        for (count, violation) in [(0, too_long.clone()), (1, None), (100, None), (101, too_long)] {
-            assert_eq!(ModelId::new("😀".repeat(count)).err(), violation, "{count} code points");
-        }
-        assert_eq!(ModelId::new("\n").err(), None);
-    }
-
-    #[test]
-    fn an_sdk_version_has_1_to_256_characters_of_any_kind() {
-        let too_long = Some(Violation::Length(1..=256));
-        for (count, violation) in [(0, too_long.clone()), (1, None), (256, None), (257, too_long)] {
-            assert_eq!(SdkVersion::new("é".repeat(count)).err(), violation, "{count} code points");
-        }
+    fn at(text: &str) -> DateTime {
+        DateTime::parse(text).unwrap()
     }
 
     #[test]
@@ -236,21 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_id_is_a_uuid_in_lower_case() {
-        for good in ["a9ff6150-839b-595c-ada9-279222f7f3a4", "00000000-0000-0000-0000-000000000000"] {
-            assert_eq!(WorkflowRunId::new(good).err(), None, "{good}");
-        }
-        for bad in ["A9ff6150-839b-595c-ada9-279222f7f3a4", "a9ff6150-839b-595c-ada9-279222f7f3ag"] {
-            assert!(matches!(WorkflowRunId::new(bad), Err(Violation::Pattern(_))), "{bad}");
-        }
-        for bad in ["", "a9ff6150", "a9ff6150-839b-595c-ada9-279222f7f3a4\n", "a9ff6150839b595cada9279222f7f3a4"] {
-            assert_eq!(WorkflowRunId::new(bad).err(), Some(Violation::Length(36..=36)), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn a_run_does_not_end_before_it_starts() {
-        let at = |text: &str| DateTime::parse(text).unwrap();
         let ended_at = |ended_at| RunState { status: WorkflowRunStatus::Succeeded, ended_at: Some(at(ended_at)) };
         let start = "2026-01-01T00:00:00.500Z";
         for (stored, derived) in [("2026-01-01T00:00:00.400Z", start), (start, start)] {
@@ -263,7 +185,6 @@ mod tests {
 
     #[test]
     fn a_run_is_gone_when_its_retention_is_over_and_its_token_is_free_a_day_later() {
-        let at = |text: &str| DateTime::parse(text).unwrap();
         let retention = RunRetention(Some(SignedDuration::from_hours(48)));
         let now = at("2026-01-10T00:00:00.001Z");
         assert_eq!(retention.oldest(now), Some(at("2026-01-08T00:00:00.001Z")));
@@ -276,7 +197,6 @@ mod tests {
 
     #[test]
     fn a_run_times_out_exactly_when_its_time_is_over_unless_it_has_ended() {
-        let at = |text: &str| DateTime::parse(text).unwrap();
         let hour = RunTimeout(Some(SignedDuration::from_hours(1)));
         let running = RunState { status: WorkflowRunStatus::Running, ended_at: None };
         let ended = RunState { status: WorkflowRunStatus::Failed, ended_at: Some(at("2026-01-01T00:00:01.000Z")) };
