@@ -40,7 +40,6 @@ impl Default for Sources {
 
 impl App {
     /// Builds the clients without making a call.
-    #[must_use]
     pub fn new(config: &Config, sources: Sources) -> Self {
         Self {
             store: Store::new(&config.aws, config.table_name.clone()),

@@ -79,14 +79,12 @@ enum Progress {
 }
 
 /// When a sweep must stop, given the time until Lambda ends the invocation, if that is known.
-#[must_use]
 pub fn stop_at(time_left: Option<Duration>) -> Instant {
     Instant::now() + time_left.map_or(SWEEP_TIME, |time_left| time_left.saturating_sub(TIME_TO_CONTINUE))
 }
 
 impl Cleanup {
     /// A cleanup that writes a line about each record.
-    #[must_use]
     pub fn new(app: Arc<App>, function_name: String, log: LogWriter) -> Self {
         Self { app, function_name, log }
     }

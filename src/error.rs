@@ -30,13 +30,11 @@ pub enum Change {
 
 impl Failure {
     /// A failure before anything was changed.
-    #[must_use]
     pub fn without_change(cause: impl Into<Cause>) -> Self {
         Self { cause: cause.into(), change: Change::None }
     }
 
     /// A failure after which it is unknown whether the request has changed anything.
-    #[must_use]
     pub fn in_doubt(cause: impl Into<Cause>) -> Self {
         Self { cause: cause.into(), change: Change::Unknown }
     }
@@ -110,13 +108,11 @@ pub struct ValidationExceptionField {
 
 impl ApiError {
     /// An internal error before anything was changed.
-    #[must_use]
     pub fn internal(cause: impl Into<Cause>) -> Self {
         Self::InternalServer(Failure::without_change(cause))
     }
 
     /// An error that names all failed fields, and what is wrong with the body if it does not parse.
-    #[must_use]
     pub fn validation(unreadable_body: Option<String>, failed: &[(String, Violation)]) -> Self {
         let fields = failed
             .iter()
@@ -138,7 +134,6 @@ impl ApiError {
     }
 
     /// The run that the error is about.
-    #[must_use]
     pub fn workflow_run_id(&self) -> Option<&str> {
         match self {
             Self::Conflict(Resource::WorkflowRun(id), _) | Self::ResourceNotFound(Resource::WorkflowRun(id)) => {
@@ -155,7 +150,6 @@ impl ApiError {
     }
 
     /// What the request has changed.
-    #[must_use]
     pub fn change(&self) -> Change {
         match self {
             Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => {
@@ -168,7 +162,6 @@ impl ApiError {
     }
 
     /// What went wrong, for the log: the cause, or the message that the caller gets.
-    #[must_use]
     pub fn detail(&self) -> String {
         match self {
             Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => {
@@ -185,7 +178,6 @@ impl ApiError {
 /// A cause with all its sources.
 ///
 /// It uses only `Display`, because the `Debug` of an AWS error shows the response, which may contain an item.
-#[must_use]
 pub fn describe(cause: &(dyn StdError + Send + Sync + 'static)) -> String {
     let sources = iter::successors(cause.source(), |&error| error.source());
     sources.fold(cause.to_string(), |detail, error| format!("{detail}: {error}"))
@@ -193,7 +185,6 @@ pub fn describe(cause: &(dyn StdError + Send + Sync + 'static)) -> String {
 
 impl Resource {
     /// `resourceType` and `resourceId`.
-    #[must_use]
     pub fn type_and_id(&self) -> (&'static str, &str) {
         match self {
             Self::WorkflowDefinition(name) => ("workflow-definition", name.as_str()),

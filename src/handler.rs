@@ -30,13 +30,11 @@ pub struct Handler {
 
 impl Handler {
     /// A handler that treats unsigned requests as this account's, and writes a line about each request.
-    #[must_use]
     pub fn new(app: Arc<App>, unsigned_account_id: Option<AccountId>, request_log: RequestLog) -> Self {
         Self { app, unsigned_account_id, request_log }
     }
 
     /// The time, for a request that arrives now.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.app.now()
     }

@@ -88,7 +88,6 @@ impl Counters {
 }
 
 /// The metric directives of a line.
-#[must_use]
 pub fn directives(has_log_groups: bool, has_ended: bool) -> Box<RawValue> {
     /// Those of most lines. To serialize them for each takes a hundredth of a create's instructions.
     static OF_EVERY_REQUEST: LazyLock<Box<RawValue>> = LazyLock::new(|| serialize(&[None, None]));

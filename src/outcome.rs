@@ -38,7 +38,6 @@ pub enum Effect {
 }
 
 /// The outcome, as the log and the metrics name it.
-#[must_use]
 pub fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Ok(success) => match success.effect {
@@ -62,7 +61,6 @@ pub fn name(outcome: &Outcome) -> &'static str {
 }
 
 /// The level to log it at. `ERROR` means that someone must act; a caller's mistake is `INFO`.
-#[must_use]
 pub fn level(outcome: &Outcome) -> Level {
     match outcome {
         Err(ApiError::AccessDenied(_) | ApiError::InternalServer(_)) => Level::ERROR,
@@ -78,7 +76,6 @@ pub fn level(outcome: &Outcome) -> Level {
 }
 
 /// The workflow run that the request is about, if it is known.
-#[must_use]
 pub fn workflow_run_id(outcome: &Outcome) -> Option<&str> {
     match outcome {
         Ok(success) => success.workflow_run_id.as_ref().map(WorkflowRunId::as_str),

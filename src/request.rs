@@ -65,20 +65,17 @@ pub struct AuthorizedRequest<'a> {
 
 impl ApiRequest {
     /// A query string parameter.
-    #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         value_of(&self.query, name)
     }
 
     /// The request id to store: the gateway's, unless the caller chose one that is too long.
-    #[must_use]
     pub fn stored_id(&self) -> &str {
         let is_too_long = self.request_id.chars().nth(LONGEST_REQUEST_ID).is_some();
         if is_too_long { &self.lambda_request_id } else { &self.request_id }
     }
 
     /// What is logged of the gateway's request id.
-    #[must_use]
     pub fn logged_id(&self) -> &str {
         let end = self.request_id.char_indices().nth(LONGEST_REQUEST_ID);
         end.map_or(&self.request_id, |(end, _)| &self.request_id[..end])
@@ -88,7 +85,6 @@ impl ApiRequest {
 impl Route {
     /// The values of an operation's path parameters, if the route matches its path. Nothing is decoded: names and ids
     /// need no encoding, and IAM has seen the same text.
-    #[must_use]
     pub fn parameters_of<'a>(&'a self, operation_path: &'static str) -> Option<PathParameters<'a>> {
         let name_of = |segment: &'static str| segment.strip_prefix('{')?.strip_suffix('}');
         match self {
@@ -126,7 +122,6 @@ pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
 
 impl PathParameters<'_> {
     /// The parameter's value; empty if the path has no such parameter.
-    #[must_use]
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(parameter, _)| *parameter == name).map_or("", |(_, value)| value)
     }

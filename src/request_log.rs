@@ -41,7 +41,6 @@ pub struct Entry<'a> {
 
 impl RequestLog {
     /// Passes each line to `write`.
-    #[must_use]
     pub fn new(function_name: String, write: LogWriter) -> Self {
         Self { function_name, write }
     }

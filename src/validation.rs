@@ -1,5 +1,7 @@
 //! Reads an operation's input, and collects every field that fails.
 
+use std::array;
+
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
@@ -23,20 +25,15 @@ pub struct Field<'a> {
     /// The member that it is a member of, if it is not the body's own.
     parent: Option<&'static str>,
     name: &'static str,
-    value: Value<'a>,
+    value: Result<Option<&'a RawValue>, Unreadable>,
 }
 
+/// What a member is a member of cannot be read, which is failure enough.
 #[derive(Clone, Copy)]
-enum Value<'a> {
-    /// What it is a member of cannot be read, which is failure enough.
-    Unreadable,
-    Absent,
-    Present(&'a RawValue),
-}
+struct Unreadable;
 
 impl<'a> Input<'a> {
     /// The input of this request.
-    #[must_use]
     pub fn new(request: &'a AuthorizedRequest<'a>) -> Self {
         Self { request, failed: Vec::new(), unreadable_body: None }
     }
@@ -70,18 +67,16 @@ impl<'a> Input<'a> {
             }
             Body::Text(body) => members(body, names).map_err(|error| format!("The body is not valid JSON: {error}")),
         };
-        let members = members.map_err(|message| self.unreadable_body = Some(message)).ok();
+        let members = members.map_err(|message| {
+            self.unreadable_body = Some(message);
+            Unreadable
+        });
         fields(None, names, members)
     }
 
     /// A required member; `null` does not count.
     pub fn required<T: Member<'a>>(&mut self, field: Field<'a>) -> Option<T> {
-        let parsed = match field.value {
-            Value::Unreadable => return None,
-            Value::Absent => Err(Violation::Missing),
-            Value::Present(value) => T::from_json(value),
-        };
-        self.check(field, parsed)
+        self.check(field, field.value.ok()?.ok_or(Violation::Missing).and_then(T::from_json))
     }
 
     /// A required member that this operation restricts further.
@@ -96,17 +91,13 @@ impl<'a> Input<'a> {
 
     /// An optional member, if it is present.
     pub fn optional<T: Member<'a>>(&mut self, field: Field<'a>) -> Option<T> {
-        match field.value {
-            Value::Unreadable | Value::Absent => None,
-            Value::Present(value) => self.check(field, T::from_json(value)),
-        }
+        self.check(field, T::from_json(field.value.ok()??))
     }
 
     /// The members of a required member that is an object.
     pub fn required_object<const N: usize>(&mut self, field: Field<'a>, names: [&'static str; N]) -> [Field<'a>; N] {
-        let parent = field.name;
-        let members = self.required(field).map(|Object(object)| object);
-        self.members_of(parent, members, names)
+        let object = self.required(field);
+        self.members_of(field.name, object, names)
     }
 
     /// The members of an optional member that is an object, if it is present.
@@ -115,9 +106,8 @@ impl<'a> Input<'a> {
         field: Field<'a>,
         names: [&'static str; N],
     ) -> Option<[Field<'a>; N]> {
-        let parent = field.name;
-        let Object(object) = self.optional(field)?;
-        Some(self.members_of(parent, Some(object), names))
+        let object = self.optional(field)?;
+        Some(self.members_of(field.name, Some(object), names))
     }
 
     /// The parsed input, unless a field failed.
@@ -147,13 +137,15 @@ impl<'a> Input<'a> {
     fn members_of<const N: usize>(
         &mut self,
         parent: &'static str,
-        object: Option<&'a RawValue>,
+        object: Option<Object<'a>>,
         names: [&'static str; N],
     ) -> [Field<'a>; N] {
         // The body's syntax is valid, so only a repeated member can be wrong.
-        let members = object.and_then(|object| {
-            let members = members(object.get(), names);
-            members.map_err(|_| self.reject(parent, Violation::Type("a well-formed object"))).ok()
+        let members = object.ok_or(Unreadable).and_then(|Object(object)| {
+            members(object.get(), names).map_err(|_| {
+                self.reject(parent, Violation::Type("a well-formed object"));
+                Unreadable
+            })
         });
         fields(Some(parent), names, members)
     }
@@ -168,15 +160,9 @@ impl<'a> Input<'a> {
 fn fields<'a, const N: usize>(
     parent: Option<&'static str>,
     names: [&'static str; N],
-    members: Option<[Option<&'a RawValue>; N]>,
+    members: Result<[Option<&'a RawValue>; N], Unreadable>,
 ) -> [Field<'a>; N] {
-    let mut values = members
-        .map_or_else(
-            || [const { Value::Unreadable }; N],
-            |values| values.map(|value| value.map_or(Value::Absent, Value::Present)),
-        )
-        .into_iter();
-    names.map(|name| Field { parent, name, value: values.next().unwrap_or(Value::Unreadable) })
+    array::from_fn(|at| Field { parent, name: names[at], value: members.map(|values| values[at]) })
 }
 
 /// A JSON object.

@@ -15,7 +15,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 /// A client with one pool of connections, built immediately. It ignores any other settings that an AWS client requests.
 ///
 /// By default the AWS SDK builds three connectors for two clients, and each parses the system's trust roots.
-#[must_use]
 pub fn http_client(timeouts: &TimeoutConfig) -> SharedHttpClient {
     let mut settings = HttpConnectorSettings::builder();
     settings.set_connect_timeout(timeouts.connect_timeout());

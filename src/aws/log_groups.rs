@@ -42,16 +42,12 @@ pub struct Failed<E> {
 
 impl LogGroups {
     /// A client without the SDK's retries: its caller has a policy of its own, and two would multiply.
-    #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let config = Builder::from(config).retry_config(RetryConfig::disabled()).build();
         Self { client: Client::from_conf(config) }
     }
 
     /// Creates the log group unless it exists. Limited to 10 calls per second per account and Region.
-    ///
-    /// # Errors
-    /// The mapping of the failure.
     pub async fn create(&self, name: &LogGroupName) -> Result<Ensured, Failed<ApiError>> {
         let Err(error) = self.client.create_log_group().log_group_name(name.as_str()).send().await else {
             return Ok(Ensured::Created);
@@ -63,9 +59,6 @@ impl LogGroups {
     }
 
     /// Sets how long the log group keeps its events. Limited to 5 calls per second per account and Region.
-    ///
-    /// # Errors
-    /// The failure.
     pub async fn set_retention(&self, name: &LogGroupName, days: i32) -> Result<(), Failed<Failure>> {
         let put = self.client.put_retention_policy().log_group_name(name.as_str()).retention_in_days(days);
         let result = put.send().await.map(drop);

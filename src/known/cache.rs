@@ -13,7 +13,6 @@ pub struct Cache<V>(Mutex<LruCache<String, (V, Timestamp)>>);
 
 impl<V: Clone> Cache<V> {
     /// A cache of up to `capacity` keys, which evicts the least recently used one.
-    #[must_use]
     pub fn new(capacity: NonZeroUsize) -> Self {
         Self(Mutex::new(LruCache::sparse(capacity)))
     }

@@ -16,13 +16,11 @@ pub struct KnownDefinitions(Cache<DefinitionId>);
 
 impl KnownDefinitions {
     /// Knows none.
-    #[must_use]
     pub fn new() -> Self {
         Self(Cache::new(KEYS))
     }
 
     /// The generation of the definition, if it is known.
-    #[must_use]
     pub fn get(&self, key: &Key<WorkflowDefinition>, now: Timestamp) -> Option<DefinitionId> {
         self.0.get(key.as_str(), now)
     }

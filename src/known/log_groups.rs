@@ -74,13 +74,11 @@ enum Existence {
 
 impl KnownLogGroups {
     /// Knows none. `retention_days` is the retention to set, if any.
-    #[must_use]
     pub fn new(config: &SdkConfig, retention_days: Option<i32>) -> Self {
         Self { cache: Cache::new(KEYS), log_groups: LogGroups::new(config), retention_days }
     }
 
     /// The log group, unless it is known to exist.
-    #[must_use]
     pub fn unknown(&self, name: &LogGroupName, now: Timestamp) -> Option<UnknownLogGroup> {
         let key = log_group_key(name);
         let is_known = self.cache.get(key.as_str(), now).is_some();

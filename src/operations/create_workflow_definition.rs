@@ -14,7 +14,6 @@ use crate::request::AuthorizedRequest;
 use crate::store::{Conditional, RequestedDefinition, WorkflowDefinition};
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct CreateWorkflowDefinition {
     name: WorkflowDefinitionName,
     description: Option<Description>,
@@ -22,7 +21,6 @@ pub struct CreateWorkflowDefinition {
     client_token: Option<ClientToken>,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 pub struct Output {
     status: WorkflowDefinitionStatus,
@@ -49,9 +47,8 @@ impl Operation for CreateWorkflowDefinition {
     /// from a different one.
     ///
     /// # Errors
-    /// * [`ApiError::Conflict`]: the name is taken or still being deleted, or the token created a definition of this name
-    ///   that has been deleted.
-    /// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: the errors of the call.
+    /// [`ApiError::Conflict`]: the name is taken or still being deleted, or the token created a definition of this name
+    /// that has been deleted.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let now = app.now();
         let definition = WorkflowDefinition {

@@ -13,7 +13,6 @@ use crate::request::AuthorizedRequest;
 use crate::store::{Conditional, Found, RequestedRun, StoredRun, WorkflowRun, definition_key, run_key};
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct CreateWorkflowRun {
     workflow_definition_name: WorkflowDefinitionName,
     client_info: ClientInfo,
@@ -22,7 +21,6 @@ pub struct CreateWorkflowRun {
     model_id: ModelId,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
@@ -63,7 +61,6 @@ impl Operation for CreateWorkflowRun {
     /// * [`ApiError::Conflict`]: the client token was used by a different request; the definition is not active; another
     ///   operation on the log group is in progress.
     /// * [`ApiError::Validation`]: CloudWatch Logs rejects the log group's name.
-    /// * [`ApiError::Throttling`], [`ApiError::AccessDenied`], [`ApiError::InternalServer`]: the errors of the AWS calls.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let AuthorizedRequest { account_id, request, .. } = request;
         let name = self.workflow_definition_name;

@@ -11,12 +11,10 @@ use crate::request::AuthorizedRequest;
 use crate::store::{Conditional, definition_key};
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct DeleteWorkflowDefinition {
     workflow_definition_name: WorkflowDefinitionName,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 pub struct Output {
     status: WorkflowDefinitionStatus,
@@ -36,7 +34,7 @@ impl Operation for DeleteWorkflowDefinition {
     /// the name.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or it is gone. Also the errors of the calls.
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or it is gone.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let name = self.workflow_definition_name;
         let key = definition_key(request.account_id, &name);

@@ -11,13 +11,11 @@ use crate::request::AuthorizedRequest;
 use crate::store::{Conditional, StoredRun, run_key};
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct DeleteWorkflowRun {
     workflow_definition_name: WorkflowDefinitionName,
     workflow_run_id: WorkflowRunId,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 pub struct Output {
     status: WorkflowRunStatus,
@@ -35,8 +33,7 @@ impl Operation for DeleteWorkflowRun {
     /// too.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of
-    /// the calls.
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let Self { workflow_definition_name: name, workflow_run_id: id } = self;
         let definition_id = app.definition_id(request.account_id, &name).await?;

@@ -11,12 +11,10 @@ use crate::request::AuthorizedRequest;
 use crate::store::definition_key;
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct GetWorkflowDefinition {
     workflow_definition_name: WorkflowDefinitionName,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
@@ -40,7 +38,7 @@ impl Operation for GetWorkflowDefinition {
     /// Reads a definition, consistently. A definition that is being deleted exists until it is gone.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the call.
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let name = self.workflow_definition_name;
         let key = definition_key(request.account_id, &name);

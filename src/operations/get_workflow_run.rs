@@ -11,13 +11,11 @@ use crate::request::AuthorizedRequest;
 use crate::store::{definition_key, run_key};
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct GetWorkflowRun {
     workflow_definition_name: WorkflowDefinitionName,
     workflow_run_id: WorkflowRunId,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
@@ -43,8 +41,7 @@ impl Operation for GetWorkflowRun {
     /// Reads a run, and its definition unless that is known, consistently and in one call.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run. Those of
-    /// the call.
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let Self { workflow_definition_name: name, workflow_run_id: id } = self;
         let account_id = request.account_id;

@@ -10,12 +10,10 @@ use crate::outcome::Effect;
 use crate::request::AuthorizedRequest;
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct ListWorkflowDefinitions {
     page: Page<WorkflowDefinitionName>,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
@@ -41,9 +39,6 @@ impl Operation for ListWorkflowDefinitions {
     }
 
     /// Reads a page of an account's definitions from the index, which is eventually consistent.
-    ///
-    /// # Errors
-    /// The errors of the call.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let listing = app.store.list_definitions(request.account_id, &self.page).await?;
         let summaries = listing.entries.into_iter().map(|entry| WorkflowDefinitionSummary {

@@ -10,13 +10,11 @@ use crate::outcome::Effect;
 use crate::request::AuthorizedRequest;
 use crate::validation::Input;
 
-/// The operation's input.
 pub struct ListWorkflowRuns {
     workflow_definition_name: WorkflowDefinitionName,
     page: Page<WorkflowRunId>,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
@@ -47,7 +45,7 @@ impl Operation for ListWorkflowRuns {
     /// Reads a page of the runs of a definition from the index, which is eventually consistent.
     ///
     /// # Errors
-    /// [`ApiError::ResourceNotFound`]: the account has no such definition. Also the errors of the calls.
+    /// [`ApiError::ResourceNotFound`]: the account has no such definition.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let Self { workflow_definition_name: name, page } = self;
         let definition_id = app.definition_id(request.account_id, &name).await?;

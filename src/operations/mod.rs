@@ -33,13 +33,12 @@ use crate::validation::Input;
 
 /// An operation of the API. Its fields are the members of the input.
 trait Operation: Sized + Send + 'static {
-    /// The output.
     type Output: Serialize;
 
     /// Parses the input. `None` if a field failed.
     fn parse(input: &mut Input<'_>) -> Option<Self>;
 
-    /// Does the work.
+    /// Does the work. Any operation can also fail as its AWS calls do: denied, throttled or internal.
     fn run(
         self,
         app: &App,
@@ -104,7 +103,6 @@ pub static OPERATIONS: &[Endpoint] = &[
 ];
 
 /// The operation for a request, and the values of its path parameters. `None` if the API has no such operation.
-#[must_use]
 pub fn find(request: &ApiRequest) -> Option<(&'static Endpoint, PathParameters<'_>)> {
     let mut operations = OPERATIONS.iter().filter(|operation| operation.method.as_str() == request.method);
     operations.find_map(|operation| Some((operation, request.route.parameters_of(operation.path)?)))
@@ -121,7 +119,6 @@ impl Endpoint {
     }
 
     /// Whether the operation changes what the API shows.
-    #[must_use]
     pub fn writes(&self) -> bool {
         matches!(self.method, Method::PUT | Method::DELETE)
     }

@@ -14,7 +14,6 @@ use crate::validation::Input;
 /// The statuses that a client may set.
 const MAY_BE_SET: &[&str] = &["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"];
 
-/// The operation's input.
 pub struct UpdateWorkflowRun {
     workflow_definition_name: WorkflowDefinitionName,
     workflow_run_id: WorkflowRunId,
@@ -22,7 +21,6 @@ pub struct UpdateWorkflowRun {
     status: WorkflowRunStatus,
 }
 
-/// The operation's output.
 #[derive(Serialize)]
 pub struct Output {}
 
@@ -45,7 +43,6 @@ impl Operation for UpdateWorkflowRun {
     /// # Errors
     /// * [`ApiError::ResourceNotFound`]: the account has no such definition, or the definition has no such run.
     /// * [`ApiError::Conflict`]: the run has ended with another status.
-    /// * The errors of the calls.
     async fn run(self, app: &App, request: &AuthorizedRequest<'_>) -> Result<Done<Output>, ApiError> {
         let Self { workflow_definition_name: name, workflow_run_id: id, status } = self;
         let definition_id = app.definition_id(request.account_id, &name).await?;

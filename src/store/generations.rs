@@ -18,9 +18,6 @@ pub struct DeletedGeneration {
 
 impl Store {
     /// Lets the cleanup look for runs of this generation once more when the item has expired.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn put_generation(
         &self,
         definition_id: DefinitionId,

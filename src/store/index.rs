@@ -38,9 +38,6 @@ pub struct Listing<I, S> {
 impl Store {
     /// Reads a page of a listing that is spread over these partitions of the index, of what was created or started after
     /// `oldest`.
-    ///
-    /// # Errors
-    /// The errors of the calls; an item that cannot be read.
     pub(super) async fn list<I, S>(
         &self,
         list_keys: &[String],

@@ -24,23 +24,18 @@ impl Item for KnownLogGroup {
 
 impl KnownLogGroup {
     /// Until when the log group is known to exist, unless the item has expired.
-    #[must_use]
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
         self.expires_at.timestamp().filter(|until| now < *until)
     }
 }
 
 /// The key of a log group's item. Log groups belong to the function's account, whoever calls.
-#[must_use]
 pub fn log_group_key(name: &LogGroupName) -> Key<KnownLogGroup> {
     Key::new(format!("log-group/{name}"))
 }
 
 impl Store {
     /// Until when the log group is known to exist, if it is.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn log_group_known_until(
         &self,
         key: &Key<KnownLogGroup>,
@@ -50,9 +45,6 @@ impl Store {
     }
 
     /// Records, for every process, that a log group exists.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn put_log_group(&self, key: &Key<KnownLogGroup>, expires_at: EpochSeconds) -> Result<(), ApiError> {
         let item = attributes(key, &KnownLogGroup { expires_at })?;
         let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));

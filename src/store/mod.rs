@@ -99,13 +99,11 @@ impl<I> Key<I> {
     }
 
     /// The key, as the table has it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// The key, as the table has it.
-    #[must_use]
     pub fn into_string(self) -> String {
         self.text
     }
@@ -123,7 +121,6 @@ impl<I> fmt::Display for Key<I> {
 
 impl Store {
     /// A client of the table, with the AWS SDK's standard retries and a shorter backoff.
-    #[must_use]
     pub fn new(config: &SdkConfig, table_name: String) -> Self {
         let retries = RetryConfig::standard().with_initial_backoff(INITIAL_BACKOFF).with_max_attempts(ATTEMPTS);
         let config = Builder::from(config).interceptor(aws::ShortUserAgent).retry_config(retries).build();

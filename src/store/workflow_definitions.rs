@@ -79,7 +79,6 @@ pub struct Deletion {
 
 impl Deletion {
     /// Whether it is this generation's, is not over, and was put behind the other records this often.
-    #[must_use]
     pub fn is_current(&self, definition_id: DefinitionId, sweep: u64) -> bool {
         self.definition_id == definition_id
             && self.status == WorkflowDefinitionStatus::Deleting
@@ -89,7 +88,6 @@ impl Deletion {
 }
 
 /// The key of a workflow definition's item.
-#[must_use]
 pub fn definition_key(account_id: &AccountId, name: &WorkflowDefinitionName) -> Key<WorkflowDefinition> {
     Key::new(format!("definition/{account_id}/{name}"))
 }
@@ -102,19 +100,16 @@ impl Item for WorkflowDefinition {
 
 impl WorkflowDefinition {
     /// Whether runs of it may start.
-    #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == WorkflowDefinitionStatus::Active
     }
 
     /// Whether its deletion is complete. Its item stays for a day, so that no late retry of its create brings it back.
-    #[must_use]
     pub fn is_gone(&self, now: Timestamp) -> bool {
         self.gone_at.is_some_and(|gone_at| gone_at <= EpochSeconds::new(now))
     }
 
     /// Whether its item still exists for the API.
-    #[must_use]
     pub fn is_current(&self, now: Timestamp) -> bool {
         super::is_current(self.expires_at, now)
     }
@@ -122,9 +117,6 @@ impl WorkflowDefinition {
 
 impl Store {
     /// Reads a definition, consistently. One that is gone is returned for another day.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn get_definition(
         &self,
         key: &Key<WorkflowDefinition>,
@@ -135,9 +127,6 @@ impl Store {
 
     /// Writes a definition if its name is free. The name of a definition that is gone is free for a different client
     /// token.
-    ///
-    /// # Errors
-    /// The errors of the call; an existing item that cannot be read.
     pub async fn put_definition(
         &self,
         definition: &WorkflowDefinition,
@@ -163,9 +152,6 @@ impl Store {
     }
 
     /// Reads a page of an account's definitions.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn list_definitions(
         &self,
         account_id: &AccountId,
@@ -176,9 +162,6 @@ impl Store {
 
     /// Marks a definition as `DELETING`, if it is still this generation, not gone, and its deletion was not requested in the last minute:
     /// each write makes the cleanup look for runs once more. If it was not applied, the definition of the name, if any.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn request_deletion(
         &self,
         key: &Key<WorkflowDefinition>,
@@ -212,9 +195,6 @@ impl Store {
 
     /// Reads how far the deletion of a definition is, consistently. An item that cannot be read is logged and counts as none,
     /// since it must not hold up what can.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn deletion(&self, key: &Key<WorkflowDefinition>) -> Result<Option<Deletion>, ApiError> {
         let unreadable = |reason: serde_dynamo::Error| error!(%key, %reason, "the item cannot be read");
         let item = self.get_attributes(key).await?;
@@ -223,9 +203,6 @@ impl Store {
 
     /// Puts the deletion of a definition's runs behind the other records of the stream: the new image has `sweep` + 1.
     /// Not applied if the deletion is over or another record has continued it.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn continue_deletion(
         &self,
         key: &Key<WorkflowDefinition>,
@@ -253,9 +230,6 @@ impl Store {
 
     /// Sets when a definition without runs is gone, unless that is already set. The item leaves the index and keeps
     /// only what recognises a late retry of its create.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn mark_gone(
         &self,
         key: &Key<WorkflowDefinition>,

@@ -101,7 +101,6 @@ impl Item for StoredRun {
 
 impl WorkflowRun {
     /// The stored state, from which [`RunTimeout`](crate::model::RunTimeout) derives the current one.
-    #[must_use]
     pub fn stored_state(&self) -> RunState {
         RunState { status: self.status, ended_at: self.ended_at }
     }
@@ -109,7 +108,6 @@ impl WorkflowRun {
 
 impl Tombstone {
     /// Whether the run's token is still blocked.
-    #[must_use]
     pub fn is_current(&self, now: Timestamp) -> bool {
         super::is_current(Some(self.expires_at), now)
     }
@@ -117,7 +115,6 @@ impl Tombstone {
 
 impl StoredRun {
     /// The run, if it belongs to this definition, is not deleted and started after `oldest`.
-    #[must_use]
     pub fn of(self, definition_id: DefinitionId, oldest: Option<DateTime>) -> Option<Box<WorkflowRun>> {
         match self {
             Self::Run(run) if run.requested.definition_id == definition_id && Some(run.started_at) > oldest => {
@@ -128,7 +125,6 @@ impl StoredRun {
     }
 
     /// Whether the client token that started it still is taken. [`Store::put_run`]'s condition agrees with it.
-    #[must_use]
     pub fn blocks_token(&self, now: Timestamp, free: Option<DateTime>) -> bool {
         match self {
             Self::Run(run) => Some(run.started_at) > free,
@@ -147,16 +143,12 @@ struct RunToDelete {
 }
 
 /// The key of a run's item.
-#[must_use]
 pub fn run_key(account_id: &AccountId, id: &WorkflowRunId) -> Key<StoredRun> {
     Key::new(format!("run/{account_id}/{id}"))
 }
 
 impl Store {
     /// Reads a run of this definition, consistently.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn get_run(
         &self,
         key: &Key<StoredRun>,
@@ -168,9 +160,6 @@ impl Store {
 
     /// Writes the run unless its key is taken. This is the commit point of a create and the whole idempotency protocol.
     /// The key of a run that started at `free` or before is not taken.
-    ///
-    /// # Errors
-    /// The errors of the call; an existing item that cannot be read.
     pub async fn put_run(
         &self,
         run: &WorkflowRun,
@@ -206,9 +195,6 @@ impl Store {
     }
 
     /// Reads a page of the runs of a definition that started after `oldest`.
-    ///
-    /// # Errors
-    /// The errors of the calls; an item that cannot be read.
     pub async fn list_runs(
         &self,
         definition_id: DefinitionId,
@@ -220,9 +206,6 @@ impl Store {
 
     /// Finds runs of a definition of any age, to delete them: those after a sort key, and the sort key of the last one if
     /// there are more. What cannot be read is logged, since it must not hold up what can.
-    ///
-    /// # Errors
-    /// The errors of the calls.
     pub async fn runs_to_delete(
         &self,
         definition_id: DefinitionId,
@@ -239,9 +222,6 @@ impl Store {
     }
 
     /// Sets the state of a run of this definition, if it is `RUNNING` and started after `latest_start`, if that is given.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn update_run(
         &self,
         key: &Key<StoredRun>,
@@ -276,9 +256,6 @@ impl Store {
     }
 
     /// Replaces a run of this definition that started after `oldest` with its tombstone, which removes it from the index.
-    ///
-    /// # Errors
-    /// The errors of the call; an item that cannot be read.
     pub async fn delete_run(
         &self,
         key: &Key<StoredRun>,
@@ -297,9 +274,6 @@ impl Store {
     }
 
     /// Does the same with a run of any age, and does not read what exists instead. Returns whether there was such a run.
-    ///
-    /// # Errors
-    /// The errors of the call.
     pub async fn sweep_run(
         &self,
         key: &Key<StoredRun>,
