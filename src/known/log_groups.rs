@@ -116,7 +116,9 @@ impl KnownLogGroups {
     pub async fn record(&self, store: &Store, unrecorded: Option<Unrecorded>, request: &ApiRequest, now: Timestamp) {
         let Some(Unrecorded { key, time_to_live }) = unrecorded else { return };
         let expires_at = now + time_to_live.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-        let written = timeout(RECORD_TIMEOUT, store.put_log_group(&key, EpochSeconds::new(expires_at))).await;
+        // In a box, since most requests need not make room for it.
+        let put = Box::pin(store.put_log_group(&key, EpochSeconds::new(expires_at)));
+        let written = timeout(RECORD_TIMEOUT, put).await;
         let detail = match written {
             Ok(Ok(())) => return self.learn(key, expires_at, now),
             Ok(Err(error)) => error.detail(),

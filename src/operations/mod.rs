@@ -110,7 +110,17 @@ pub fn find(request: &ApiRequest) -> Option<(&'static Endpoint, PathParameters<'
 
 impl Endpoint {
     const fn of<O: Operation>(name: &'static str, method: Method, path: &'static str, status: StatusCode) -> Self {
-        Self { name, method, path, status, handle: |app, request| Box::pin(handle::<O>(app, request)) }
+        // Made in place: `Box::pin` would copy the future, which is several kilobytes.
+        Self {
+            name,
+            method,
+            path,
+            status,
+            handle: |app, request| {
+                let future = Box::write(Box::new_uninit(), handle::<O>(app, request));
+                Box::into_pin(future)
+            },
+        }
     }
 
     /// Handles a request for this operation.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -120,11 +120,15 @@ impl<I> fmt::Display for Key<I> {
 }
 
 impl Store {
-    /// A client of the table, with the AWS SDK's standard retries and a shorter backoff.
+    /// A client of the table, with the AWS SDK's standard retries and a shorter backoff. The protection against stalled
+    /// streams is for long bodies; the timeout of an attempt covers ours.
     pub fn new(config: &SdkConfig, table_name: String) -> Self {
         let retries = RetryConfig::standard().with_initial_backoff(INITIAL_BACKOFF).with_max_attempts(ATTEMPTS);
-        let config = Builder::from(config).interceptor(aws::ShortUserAgent).retry_config(retries).build();
-        Self { client: Client::from_conf(config), table_name }
+        let config = Builder::from(config)
+            .interceptor(aws::ShortUserAgent)
+            .retry_config(retries)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Self { client: Client::from_conf(config.build()), table_name }
     }
 
     /// Reads a run and, if their keys are given, the definition and the log group, in one consistent `BatchGetItem`.
