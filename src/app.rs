@@ -52,12 +52,10 @@ impl App {
         }
     }
 
-    /// The wall clock's time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.sources.now)()
     }
 
-    /// A random UUID.
     pub(crate) fn uuid(&self) -> Uuid {
         (self.sources.uuid)()
     }

@@ -18,7 +18,6 @@ use crate::model::{AccountId, DefinitionId, EpochSeconds, WorkflowDefinitionName
 use crate::request_log::{LogWriter, milliseconds, write_line};
 use crate::store::{Conditional, DeletedGeneration, definition_key, run_key};
 
-/// How many runs are deleted concurrently.
 const CONCURRENT_DELETIONS: usize = 32;
 
 /// How long before Lambda's deadline a sweep stops, so that it can still put itself behind the other records.
@@ -42,25 +41,16 @@ const FAILURE_DELAY: Duration = Duration::from_secs(1);
 pub enum Record {
     /// A definition is being deleted: its new image is `DELETING` and has no `goneAt`.
     DefinitionDeleting {
-        /// The definition's account.
         account_id: AccountId,
-        /// Its name.
         name: WorkflowDefinitionName,
-        /// Its generation.
         definition_id: DefinitionId,
         /// How often its deletion was put behind the other records.
         sweep: u64,
     },
     /// The item of a deleted generation has expired and was removed.
-    GenerationRemoved {
-        /// The account whose definition it was.
-        account_id: AccountId,
-        /// The generation.
-        definition_id: DefinitionId,
-    },
+    GenerationRemoved { account_id: AccountId, definition_id: DefinitionId },
 }
 
-/// Deletes the runs of deleted definitions.
 pub struct Cleanup {
     app: Arc<App>,
     function_name: String,

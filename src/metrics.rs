@@ -19,7 +19,6 @@ const BY_OUTCOME: &[&[&str]] = &[&["function_name", "operation", "outcome"], &["
 const BY_OPERATION: &[&[&str]] = &[&["function_name", "operation"], &["function_name"]];
 const BY_FUNCTION: &[&[&str]] = &[&["function_name"]];
 
-/// The metrics of every request.
 const REQUEST_METRICS: [MetricDirective; 2] = [
     MetricDirective {
         namespace: NAMESPACE,
@@ -59,7 +58,6 @@ pub struct Counters {
     create_log_group_throttles: AtomicU32,
 }
 
-/// The counts of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LogGroupCounts {
     log_groups_created: u32,
@@ -67,12 +65,10 @@ pub struct LogGroupCounts {
 }
 
 impl Counters {
-    /// Counts a log group that did not exist before.
     pub fn log_group_created(&self) {
         self.log_groups_created.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a throttled CreateLogGroup call.
     pub fn create_log_group_throttled(&self) {
         self.create_log_group_throttles.fetch_add(1, Ordering::Relaxed);
     }

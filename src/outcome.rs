@@ -12,9 +12,7 @@ pub type Outcome = Result<Success, ApiError>;
 pub struct Success {
     /// The output, JSON.
     pub body: String,
-    /// What the request did.
     pub effect: Effect,
-    /// The workflow run that the request is about.
     pub workflow_run_id: Option<WorkflowRunId>,
     /// The status that this request ended a run with.
     pub ended: Option<WorkflowRunStatus>,

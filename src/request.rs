@@ -18,21 +18,16 @@ pub struct ApiRequest {
     /// The gateway's request id, by which its log and ours can be joined; Lambda's, if there is none that a header
     /// can carry.
     pub request_id: String,
-    /// Lambda's request id.
     pub lambda_request_id: String,
-    /// The HTTP method.
     pub method: String,
     /// The route that the gateway matched, and for which IAM authorized the caller.
     pub route: Route,
     /// The query string's parameters, decoded. Of a repeated one, the last value counts.
     pub query: Vec<(String, String)>,
-    /// The body.
     pub body: Body,
-    /// The time of arrival.
     pub arrived_at: Timestamp,
     /// The time until Lambda ends the invocation; [`Duration::MAX`] if that is unknown.
     pub time_left: Duration,
-    /// The request's counters.
     pub counters: Counters,
 }
 
@@ -45,7 +40,6 @@ pub enum Route {
     Path(String),
 }
 
-/// The body of a request.
 pub enum Body {
     /// Its text, decoded if it arrived base64-encoded.
     Text(String),
@@ -57,14 +51,11 @@ pub enum Body {
 pub struct AuthorizedRequest<'a> {
     /// The caller's AWS account. Accounts see nothing of each other.
     pub account_id: &'a AccountId,
-    /// The path parameters.
     pub parameters: PathParameters<'a>,
-    /// The request.
     pub request: &'a ApiRequest,
 }
 
 impl ApiRequest {
-    /// A query string parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         value_of(&self.query, name)
     }
@@ -116,7 +107,6 @@ impl fmt::Display for Route {
     }
 }
 
-/// The parameters in a path, by name.
 #[derive(Debug, Default)]
 pub struct PathParameters<'a>(Vec<(&'static str, &'a str)>);
 

@@ -25,17 +25,12 @@ pub struct RequestLog {
 
 /// What the log says about a request.
 pub struct Entry<'a> {
-    /// The request.
     pub request: &'a ApiRequest,
     /// The caller's AWS account; empty if the request is not signed.
     pub account_id: &'a str,
-    /// The operation's name.
     pub operation: &'static str,
-    /// The HTTP status of the response.
     pub status: StatusCode,
-    /// What came of it.
     pub outcome: &'a Outcome,
-    /// How long it took.
     pub duration: Duration,
 }
 
@@ -45,7 +40,6 @@ impl RequestLog {
         Self { function_name, write }
     }
 
-    /// Writes a request's line.
     pub fn write(&self, entry: &Entry<'_>) {
         let ApiRequest { arrived_at, counters, .. } = entry.request;
         let error = entry.outcome.as_ref().err();

@@ -15,7 +15,6 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 
 /// A response, as it goes over the wire.
 pub struct ApiResponse {
-    /// The HTTP status.
     pub status: StatusCode,
     /// Header `x-amzn-errortype`.
     error_type: Option<&'static str>,
@@ -23,7 +22,6 @@ pub struct ApiResponse {
     retry_after_seconds: Option<u32>,
     /// Header `idempotent-replayed: true`.
     replayed: bool,
-    /// The body, JSON.
     body: String,
 }
 

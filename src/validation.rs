@@ -33,17 +33,14 @@ pub struct Field<'a> {
 struct Unreadable;
 
 impl<'a> Input<'a> {
-    /// The input of this request.
     pub fn new(request: &'a AuthorizedRequest<'a>) -> Self {
         Self { request, failed: Vec::new(), unreadable_body: None }
     }
 
-    /// The name of the definition in the path.
     pub fn workflow_definition_name(&mut self) -> Option<WorkflowDefinitionName> {
         self.path("workflowDefinitionName")
     }
 
-    /// The id of the run in the path.
     pub fn workflow_run_id(&mut self) -> Option<WorkflowRunId> {
         self.path("workflowRunId")
     }
@@ -165,7 +162,6 @@ fn fields<'a, const N: usize>(
     array::from_fn(|at| Field { parent, name: names[at], value: members.map(|values| values[at]) })
 }
 
-/// A JSON object.
 struct Object<'a>(&'a RawValue);
 
 impl<'a> Member<'a> for Object<'a> {

@@ -50,7 +50,6 @@ fn prepare(path: &str) -> Result<Database> {
 }
 
 /// The request that creates the table, as the template does.
-#[must_use]
 pub fn create_table() -> Value {
     let string = |name: &str| json!({"AttributeName": name, "AttributeType": "S"});
     json!({
@@ -92,7 +91,6 @@ pub fn known_log_groups(database: &Database) -> Result<Vec<String>> {
 }
 
 /// Performs an operation: status and body of the response. Signatures must be complete, and are not checked.
-#[must_use]
 pub fn call(database: &Database, operation: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> (u16, String) {
     let material = AuthMaterial {
         authorization: headers.get("authorization").and_then(|header| header.to_str().ok()),

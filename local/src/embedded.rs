@@ -70,7 +70,6 @@ async fn call(State(embedded): State<Embedded>, request: Request) -> Response {
 }
 
 /// A configuration for the embedded services, whatever the environment says.
-#[must_use]
 pub fn config(endpoint_url: &str) -> Config {
     let credentials = Credentials::new("local", "local", None, None, "local");
     let aws = SdkConfig::builder()

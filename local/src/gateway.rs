@@ -110,14 +110,12 @@ pub fn rest_event(account_id: &str, request: &request::Parts, body: &[u8]) -> Va
 }
 
 /// The stage is part of API Gateway's URLs, and not of the path. Here it may be left out.
-#[must_use]
 pub fn without_stage(path: &str) -> &str {
     path.strip_prefix("/local").filter(|path| path.starts_with('/')).unwrap_or(path)
 }
 
 /// The resource that a path belongs to, and the values of its parameters, as they were sent. The template's resources are
 /// the paths of the operations, `/` and `/{proxy+}`.
-#[must_use]
 pub fn resource(path: &str) -> (&'static str, BTreeMap<&'static str, &str>) {
     let matches = |resource: &'static str| {
         let (segments, values): (Vec<_>, Vec<_>) = (resource.split('/').collect(), path.split('/').collect());

@@ -32,7 +32,6 @@ impl LogGroups {
     }
 
     /// Performs an operation: status and body of the response.
-    #[must_use]
     pub fn call(&self, operation: &str, body: &[u8]) -> (u16, String) {
         match self.perform(operation, &serde_json::from_slice(body).unwrap_or_default()) {
             Ok(response) => (200, response.to_string()),

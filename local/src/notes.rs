@@ -26,7 +26,6 @@ pub struct Notes {
 
 impl Notes {
     /// Says notes by this function.
-    #[must_use]
     pub fn new(say: fn(&str)) -> Self {
         Self { said: Arc::default(), say }
     }

@@ -16,17 +16,13 @@ use crate::model::{LogGroupName, Violation};
 pub const CREATE_LOG_GROUP: Action = Action::read("logs:CreateLogGroup");
 pub const PUT_RETENTION_POLICY: Action = Action::read("logs:PutRetentionPolicy");
 
-/// The log groups of the function's account.
 pub struct LogGroups {
     client: Client,
 }
 
-/// A log group that exists now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ensured {
-    /// It did not exist before.
     Created,
-    /// It existed.
     Existing,
 }
 
@@ -34,9 +30,7 @@ pub enum Ensured {
 pub struct Failed<E> {
     /// What it comes to if it is not tried again.
     pub failure: E,
-    /// Whether it is worth another try.
     pub is_transient: bool,
-    /// Whether it was throttled.
     pub is_throttled: bool,
 }
 
@@ -75,7 +69,6 @@ impl<F> Failed<F> {
     }
 }
 
-/// Whether the same call may succeed a moment later.
 fn is_transient<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,

@@ -22,12 +22,10 @@ impl<V: Clone> Cache<V> {
         self.keys().get(key).filter(|(_, until)| now < *until).map(|(value, _)| value.clone())
     }
 
-    /// Caches a value until this time.
     pub fn insert(&self, key: String, value: V, until: Timestamp) {
         self.keys().put(key, (value, until));
     }
 
-    /// Removes a key.
     pub fn remove(&self, key: &str) {
         self.keys().pop(key);
     }

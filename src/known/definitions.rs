@@ -15,7 +15,6 @@ pub const TIME_TO_LIVE: SignedDuration = SignedDuration::from_secs(60);
 pub struct KnownDefinitions(Cache<DefinitionId>);
 
 impl KnownDefinitions {
-    /// Knows none.
     pub fn new() -> Self {
         Self(Cache::new(KEYS))
     }

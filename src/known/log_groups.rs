@@ -41,7 +41,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(800);
 const _: () = assert!(TIME_TO_LIVE.as_secs() < ITEM_TIME_TO_LIVE.as_secs() * 3 / 4);
 const _: () = assert!(RECORD_TIMEOUT.as_millis() < RETRY_BUDGET.as_millis());
 
-/// The log groups that exist.
 pub struct KnownLogGroups {
     cache: Cache<()>,
     log_groups: LogGroups,
@@ -50,7 +49,6 @@ pub struct KnownLogGroups {
 
 /// A log group that this process does not know.
 pub struct UnknownLogGroup {
-    /// The key of its item.
     pub key: Key<KnownLogGroup>,
     name: LogGroupName,
 }

@@ -29,18 +29,14 @@ pub enum Payload {
     Http,
 }
 
-/// What a gateway expects.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum ProxyResponse {
-    /// Of a REST API.
     Rest(ApiGatewayProxyResponse),
-    /// Of an HTTP API.
     Http(ApiGatewayV2httpResponse),
 }
 
 impl Payload {
-    /// The response in the format of the event.
     pub fn response(self, response: Response<lambda_http::Body>) -> ProxyResponse {
         let (parts, body) = response.into_parts();
         let status_code = parts.status.as_u16().into();

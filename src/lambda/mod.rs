@@ -32,7 +32,6 @@ pub struct Function {
 
 impl Function {
     /// Builds the clients without making a call. `log` receives the line of each request.
-    #[must_use]
     pub fn new(config: Config, sources: Sources, log: LogWriter) -> Self {
         let app = Arc::new(App::new(&config, sources));
         let cleanup = Cleanup::new(Arc::clone(&app), config.function_name.clone(), Arc::clone(&log));
@@ -70,7 +69,6 @@ impl Function {
 }
 
 /// The function as the service that the Lambda runtime calls.
-#[must_use]
 pub fn service(
     function: Arc<Function>,
 ) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize + Send, Error = Error, Future: Send> + Clone + Send

@@ -11,20 +11,17 @@ pub struct AccountId(String);
 
 impl AccountId {
     /// The account that API Gateway or the table names.
-    #[must_use]
     pub fn new(id: String) -> Self {
         Self(id)
     }
 
     /// Parses an account id of 12 digits.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_account_id = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
         is_account_id.then(|| Self(text.to_owned()))
     }
 
     /// The id.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

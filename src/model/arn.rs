@@ -10,7 +10,6 @@ pub struct Arns {
 
 impl Arns {
     /// The ARNs of this Region, which determines the partition.
-    #[must_use]
     pub fn new(region: &str) -> Self {
         let partition = match region.split_once('-') {
             Some(("cn", _)) => "aws-cn",
@@ -21,13 +20,11 @@ impl Arns {
     }
 
     /// The ARN of a workflow definition.
-    #[must_use]
     pub fn workflow_definition(&self, account_id: &AccountId, name: &WorkflowDefinitionName) -> String {
         format!("{}:{account_id}:workflow-definition/{name}", self.prefix)
     }
 
     /// The ARN of a workflow run.
-    #[must_use]
     pub fn workflow_run(&self, account_id: &AccountId, name: &WorkflowDefinitionName, id: &WorkflowRunId) -> String {
         let definition = self.workflow_definition(account_id, name);
         format!("{definition}/workflow-run/{id}")

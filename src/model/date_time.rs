@@ -13,19 +13,16 @@ pub struct DateTime(Timestamp);
 
 impl DateTime {
     /// The point in time, truncated to the millisecond.
-    #[must_use]
     pub fn new(at: Timestamp) -> Self {
         Self(Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at))
     }
 
     /// The point in time.
-    #[must_use]
     pub fn timestamp(self) -> Timestamp {
         self.0
     }
 
     /// Parses exactly the form in which [`DateTime`] is displayed.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let at = Self(text.parse().ok()?);
         (at.to_string() == text).then_some(at)
@@ -39,19 +36,16 @@ pub struct EpochSeconds(i64);
 
 impl EpochSeconds {
     /// The point in time, rounded down.
-    #[must_use]
     pub fn new(at: Timestamp) -> Self {
         Self(at.as_millisecond().div_euclid(1_000))
     }
 
     /// The point in time, rounded up.
-    #[must_use]
     pub fn at_or_after(at: Timestamp) -> Self {
         Self((at.as_millisecond() + 999).div_euclid(1_000))
     }
 
     /// The point in time, if it is one that can be represented.
-    #[must_use]
     pub fn timestamp(self) -> Option<Timestamp> {
         Timestamp::from_second(self.0).ok()
     }

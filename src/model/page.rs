@@ -24,7 +24,6 @@ pub struct MaxResults(u8);
 
 impl MaxResults {
     /// The number.
-    #[must_use]
     pub fn get(self) -> usize {
         self.0.into()
     }
@@ -59,7 +58,6 @@ pub struct SortKey<I> {
 
 impl<I: FromText> SortKey<I> {
     /// Parses exactly the form in which a [`SortKey`] is displayed.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (at, id) = text.split_once('/')?;
         Some(Self { at: DateTime::parse(at)?, id: I::from_text(id).ok()? })
@@ -88,7 +86,6 @@ pub struct NextToken<I>(pub SortKey<I>);
 
 impl<I: fmt::Display> NextToken<I> {
     /// The token, as it goes over the wire.
-    #[must_use]
     fn encode(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.0.to_string())
     }

@@ -13,7 +13,6 @@ pub struct DefinitionId(pub Uuid);
 
 impl DefinitionId {
     /// Parses the form in which it is displayed.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
     }

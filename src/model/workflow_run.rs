@@ -83,7 +83,6 @@ impl RunTimeout {
     /// The state of a run, given its stored state and its start: the one place that derives a timeout.
     ///
     /// `now` is a time before the stored state was read: a run that was still `RUNNING` then has not ended by `now`.
-    #[must_use]
     pub fn derive(self, stored: RunState, started_at: DateTime, now: DateTime) -> RunState {
         // The end may have been sent before the start and landed after it; and the clocks of processes differ.
         let stored = RunState { ended_at: stored.ended_at.map(|ended_at| ended_at.max(started_at)), ..stored };
@@ -97,7 +96,6 @@ impl RunTimeout {
 
     /// The latest start of a run that has timed out by now. The condition of an update uses it, and so agrees with
     /// [`RunTimeout::derive`].
-    #[must_use]
     pub fn latest_start(self, now: DateTime) -> Option<DateTime> {
         self.0.map(|timeout| now - timeout)
     }
@@ -113,19 +111,16 @@ impl RunRetention {
     const TOKEN_LINGER: SignedDuration = SignedDuration::from_hours(24);
 
     /// The latest start of a run that does not exist any more. Whatever reads or decides on a run uses it.
-    #[must_use]
     pub fn oldest(self, now: DateTime) -> Option<DateTime> {
         self.0.map(|retention| now - retention)
     }
 
     /// The latest start of a run whose client token is free again.
-    #[must_use]
     pub fn free(self, now: DateTime) -> Option<DateTime> {
         self.oldest(now).map(|oldest| oldest - Self::TOKEN_LINGER)
     }
 
     /// When DynamoDB may delete a run that starts now. Nothing else depends on it.
-    #[must_use]
     pub fn expires_at(self, started_at: DateTime) -> Option<EpochSeconds> {
         let expires_at = self.0.map(|retention| started_at + retention + Self::TOKEN_LINGER);
         expires_at.map(|expires_at| EpochSeconds::at_or_after(expires_at.timestamp()))
@@ -134,7 +129,6 @@ impl RunRetention {
 
 impl ClientToken {
     /// A token for a request that has none.
-    #[must_use]
     pub fn random(random: Uuid) -> Self {
         Self(random.to_string())
     }
@@ -142,7 +136,6 @@ impl ClientToken {
     /// The id of the only workflow run that this token can create in this account.
     ///
     /// It depends on nothing else, which makes the table's key the idempotency key.
-    #[must_use]
     pub fn workflow_run_id(&self, account_id: &AccountId) -> WorkflowRunId {
         /// Must never change: with another namespace, every client token could create a second run.
         const NAMESPACE: Uuid = Uuid::from_u128(0x1574_86d5_e862_4a61_b975_1e1d_9f01_0156);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Key, PUT_ITEM, Store, attributes, failure};
+use super::{Key, Store};
 use crate::error::ApiError;
 use crate::model::{AccountId, DefinitionId, EpochSeconds};
 
@@ -10,9 +10,7 @@ use crate::model::{AccountId, DefinitionId, EpochSeconds};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedGeneration {
-    /// The account whose definition it was.
     pub account_id: AccountId,
-    /// When DynamoDB may delete the item.
     pub expires_at: EpochSeconds,
 }
 
@@ -23,9 +21,6 @@ impl Store {
         definition_id: DefinitionId,
         generation: &DeletedGeneration,
     ) -> Result<(), ApiError> {
-        let key = Key::<DeletedGeneration>::new(format!("generation/{definition_id}"));
-        let item = attributes(&key, generation)?;
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
-        put.send().await.map(drop).map_err(|error| failure(PUT_ITEM, error))
+        self.overwrite(&Key::new(format!("generation/{definition_id}")), generation).await
     }
 }

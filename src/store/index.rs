@@ -20,16 +20,12 @@ const INDEX: &str = "list";
 pub struct Entry<I, S> {
     /// Its creation or start time, and its name or id.
     pub sort_key: SortKey<I>,
-    /// The status.
     pub status: S,
-    /// When it ended, if it has.
     pub ended_at: Option<DateTime>,
 }
 
-/// A page of a listing.
 #[derive(Debug)]
 pub struct Listing<I, S> {
-    /// The entries.
     pub entries: Vec<Entry<I, S>>,
     /// Where the listing continues, if there is more.
     pub next_token: Option<NextToken<I>>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::from_item;
 
-use super::{Attributes, Item, Key, PUT_ITEM, Store, attributes, failure};
+use super::{Attributes, Item, Key, Store};
 use crate::error::ApiError;
 use crate::model::{EpochSeconds, LogGroupName};
 
@@ -12,7 +12,6 @@ use crate::model::{EpochSeconds, LogGroupName};
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnownLogGroup {
-    /// When the item expires.
     expires_at: EpochSeconds,
 }
 
@@ -46,8 +45,6 @@ impl Store {
 
     /// Records, for every process, that a log group exists.
     pub async fn put_log_group(&self, key: &Key<KnownLogGroup>, expires_at: EpochSeconds) -> Result<(), ApiError> {
-        let item = attributes(key, &KnownLogGroup { expires_at })?;
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
-        put.send().await.map(drop).map_err(|error| failure(PUT_ITEM, error))
+        self.overwrite(key, &KnownLogGroup { expires_at }).await
     }
 }

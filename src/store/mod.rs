@@ -17,8 +17,8 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::put_item::{PutItemError, builders::PutItemFluentBuilder};
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder};
 use aws_sdk_dynamodb::types::error::ConditionalCheckFailedException;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jiff::Timestamp;
@@ -53,7 +53,6 @@ const ATTEMPTS: u32 = 3;
 
 type Attributes = HashMap<String, AttributeValue>;
 
-/// The table.
 pub struct Store {
     client: Client,
     table_name: String,
@@ -98,12 +97,10 @@ impl<I> Key<I> {
         Self { text, item: PhantomData }
     }
 
-    /// The key, as the table has it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The key, as the table has it.
     pub fn into_string(self) -> String {
         self.text
     }
@@ -174,7 +171,20 @@ impl Store {
         Err(ApiError::Throttling(Limit::DynamoDb, Failure::without_change(cause)))
     }
 
-    /// Reads one item, consistently.
+    fn put(&self, item: Attributes) -> PutItemFluentBuilder {
+        self.client.put_item().table_name(&self.table_name).set_item(Some(item))
+    }
+
+    /// Writes an item over whatever its key has.
+    async fn overwrite<I: Serialize>(&self, key: &Key<I>, item: &I) -> Result<(), ApiError> {
+        let put = self.put(attributes(key, item)?);
+        put.send().await.map(drop).map_err(|error| failure(PUT_ITEM, error))
+    }
+
+    fn update<I>(&self, key: &Key<I>) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table_name).set_key(Some(key.attributes()))
+    }
+
     async fn get<I: Item>(&self, key: &Key<I>) -> Result<Option<I>, ApiError> {
         self.get_attributes(key).await?.map(|item| read(key, item)).transpose()
     }
@@ -186,7 +196,6 @@ impl Store {
     }
 }
 
-/// The error of a conditional write.
 trait WriteError {
     /// Why the condition did not hold, if that is the error.
     fn failed_condition(&self) -> Option<&ConditionalCheckFailedException>;

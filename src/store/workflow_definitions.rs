@@ -20,21 +20,16 @@ use crate::model::{
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowDefinition {
-    /// What its create asked for.
     #[serde(flatten)]
     pub requested: RequestedDefinition,
-    /// Its generation.
     pub definition_id: DefinitionId,
     /// `ACTIVE`, or `DELETING`, which lets no run start.
     pub status: WorkflowDefinitionStatus,
-    /// When it was created.
     pub created_at: DateTime,
-    /// The request that created it.
     pub request_id: String,
     /// When it is gone; `None` until its last run is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<EpochSeconds>,
-    /// When the item expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<EpochSeconds>,
 }
@@ -43,14 +38,10 @@ pub struct WorkflowDefinition {
 #[derive(PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedDefinition {
-    /// The AWS account whose definition it is.
     pub account_id: AccountId,
-    /// Its name, unique in the account.
     pub name: WorkflowDefinitionName,
-    /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Description>,
-    /// The export configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_config: Option<WorkflowExportConfig>,
     /// The client token of the request; a random one, if it had none.
@@ -87,7 +78,6 @@ impl Deletion {
     }
 }
 
-/// The key of a workflow definition's item.
 pub fn definition_key(account_id: &AccountId, name: &WorkflowDefinitionName) -> Key<WorkflowDefinition> {
     Key::new(format!("definition/{account_id}/{name}"))
 }
@@ -109,7 +99,6 @@ impl WorkflowDefinition {
         self.gone_at.is_some_and(|gone_at| gone_at <= EpochSeconds::new(now))
     }
 
-    /// Whether its item still exists for the API.
     pub fn is_current(&self, now: Timestamp) -> bool {
         super::is_current(self.expires_at, now)
     }
@@ -138,8 +127,8 @@ impl Store {
         let mut item = attributes(&key, definition)?;
         item.insert("listKey".into(), string(list_key(account_id)));
         item.insert("sortKey".into(), string(sort_key));
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
-        let result = put
+        let result = self
+            .put(item)
             .condition_expression(
                 "attribute_not_exists(pk) OR expiresAt <= :now OR (goneAt <= :now AND clientToken <> :clientToken)",
             )
@@ -151,7 +140,6 @@ impl Store {
         conditional(PUT_ITEM, &key, result)?.or_existing(&key)
     }
 
-    /// Reads a page of an account's definitions.
     pub async fn list_definitions(
         &self,
         account_id: &AccountId,
@@ -160,8 +148,9 @@ impl Store {
         self.list(&[list_key(account_id)], page, None).await
     }
 
-    /// Marks a definition as `DELETING`, if it is still this generation, not gone, and its deletion was not requested in the last minute:
-    /// each write makes the cleanup look for runs once more. If it was not applied, the definition of the name, if any.
+    /// Marks a definition as `DELETING`, if it is still this generation, not gone, and its deletion was not requested in
+    /// the last minute: each write makes the cleanup look for runs once more. If it was not applied, the definition of
+    /// the name, if any.
     pub async fn request_deletion(
         &self,
         key: &Key<WorkflowDefinition>,
@@ -170,10 +159,7 @@ impl Store {
     ) -> Result<Conditional<Option<WorkflowDefinition>>, ApiError> {
         let at = DateTime::new(now);
         let result = self
-            .client
-            .update_item()
-            .table_name(&self.table_name)
-            .set_key(Some(key.attributes()))
+            .update(key)
             .update_expression(
                 "SET #status = :deleting, deletedAt = if_not_exists(deletedAt, :at), deletionRequestedAt = :at",
             )
@@ -210,10 +196,7 @@ impl Store {
         sweep: u64,
     ) -> Result<(), ApiError> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table_name)
-            .set_key(Some(key.attributes()))
+            .update(key)
             .update_expression("SET sweep = :next")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))
@@ -237,10 +220,7 @@ impl Store {
         gone_at: EpochSeconds,
     ) -> Result<Conditional<Option<WorkflowDefinition>>, ApiError> {
         let result = self
-            .client
-            .update_item()
-            .table_name(&self.table_name)
-            .set_key(Some(key.attributes()))
+            .update(key)
             .update_expression(
                 "SET goneAt = :goneAt, expiresAt = :expiresAt REMOVE description, exportConfig, listKey, sortKey",
             )

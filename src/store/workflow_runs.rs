@@ -32,16 +32,12 @@ const TOMBSTONE_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkflowRun {
-    /// The parameters of its create.
     #[serde(flatten)]
     pub requested: RequestedRun,
     /// `RUNNING` at first.
     pub status: WorkflowRunStatus,
-    /// When it started.
     pub started_at: DateTime,
-    /// When it ended, if it has.
     pub ended_at: Option<DateTime>,
-    /// The request that started it.
     pub request_id: String,
     /// When DynamoDB may delete the item, if runs have a retention. It decides nothing else.
     pub expires_at: Option<EpochSeconds>,
@@ -51,20 +47,14 @@ pub struct WorkflowRun {
 #[derive(PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedRun {
-    /// The AWS account whose run it is.
     pub account_id: AccountId,
     /// Derived from account and client token.
     pub workflow_run_id: WorkflowRunId,
-    /// The name of its definition.
     pub workflow_definition_name: WorkflowDefinitionName,
-    /// The generation of that definition.
     pub definition_id: DefinitionId,
-    /// The AI model.
     pub model_id: ModelId,
-    /// The log group, if the request named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group_name: Option<LogGroupName>,
-    /// The client that started it.
     pub client_info: ClientInfo,
     /// The client token of the request; a random one, if it had none.
     pub client_token: ClientToken,
@@ -74,7 +64,6 @@ pub struct RequestedRun {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tombstone {
-    /// The generation of its definition.
     pub definition_id: DefinitionId,
     status: WorkflowRunStatus,
     expires_at: EpochSeconds,
@@ -82,9 +71,7 @@ pub struct Tombstone {
 
 /// The item under a run's key: a run or a tombstone, by its `status`.
 pub enum StoredRun {
-    /// The run was deleted.
     Tombstone(Tombstone),
-    /// The run.
     Run(Box<WorkflowRun>),
 }
 
@@ -107,7 +94,6 @@ impl WorkflowRun {
 }
 
 impl Tombstone {
-    /// Whether the run's token is still blocked.
     pub fn is_current(&self, now: Timestamp) -> bool {
         super::is_current(Some(self.expires_at), now)
     }
@@ -142,13 +128,11 @@ struct RunToDelete {
     status: WorkflowRunStatus,
 }
 
-/// The key of a run's item.
 pub fn run_key(account_id: &AccountId, id: &WorkflowRunId) -> Key<StoredRun> {
     Key::new(format!("run/{account_id}/{id}"))
 }
 
 impl Store {
-    /// Reads a run of this definition, consistently.
     pub async fn get_run(
         &self,
         key: &Key<StoredRun>,
@@ -178,8 +162,8 @@ impl Store {
         }
         item.insert("listKey".into(), string(list_key(*definition_id, shard(workflow_run_id))));
         item.insert("sortKey".into(), string(sort_key));
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(item));
-        let mut put = put
+        let mut put = self
+            .put(item)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str()))
             .expression_attribute_values(":now", number(EpochSeconds::new(now)))
@@ -230,10 +214,7 @@ impl Store {
         latest_start: Option<DateTime>,
     ) -> Result<Conditional<Option<StoredRun>>, ApiError> {
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table_name)
-            .set_key(Some(key.attributes()))
+            .update(key)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_values(":running", string(WorkflowRunStatus::Running.as_str()))
@@ -295,8 +276,8 @@ impl Store {
             status: WorkflowRunStatus::Deleting,
             expires_at: EpochSeconds::new(now) + TOMBSTONE_LIFETIME,
         };
-        let put = self.client.put_item().table_name(&self.table_name).set_item(Some(attributes(key, &tombstone)?));
-        Ok(put
+        Ok(self
+            .put(attributes(key, &tombstone)?)
             .condition_expression(IS_RUN_OF_DEFINITION)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":definitionId", string(definition_id))

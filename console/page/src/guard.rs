@@ -19,7 +19,6 @@ pub struct Guard(pub u16);
 
 impl Guard {
     /// Whether a request may pass.
-    #[must_use]
     pub fn admits(self, request: &Request) -> bool {
         let headers = request.headers();
         let (Ok(Some(host)), Ok(origin), Ok(site)) =

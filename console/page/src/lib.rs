@@ -61,7 +61,6 @@ pub struct Settings(Arc<str>);
 impl Settings {
     /// The endpoint behind the page, or `None` if this server is the API; and the URL prefix of log groups in CloudWatch
     /// Logs, if the endpoint is in AWS.
-    #[must_use]
     pub fn new(endpoint: Option<&str>, logs: Option<&str>) -> Self {
         Self(json!({"endpoint": endpoint, "logs": logs}).to_string().into())
     }

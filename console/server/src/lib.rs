@@ -1,5 +1,7 @@
 //! The console's server: a secret in front of the page, and the page in front of a forwarder that signs requests.
 
+#![allow(clippy::print_stderr, reason = "it talks to a terminal")]
+
 mod credentials;
 pub mod door;
 mod endpoint;
