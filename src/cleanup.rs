@@ -38,23 +38,37 @@ const GENERATION_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 /// A record of the table's stream that needs work.
-pub enum Record {
-    /// A definition is being deleted: its new image is `DELETING` and has no `goneAt`.
-    DefinitionDeleting {
-        account_id: AccountId,
+pub struct Record {
+    pub account_id: AccountId,
+    pub definition_id: DefinitionId,
+    pub change: Change,
+}
+
+/// What has happened to a generation.
+pub enum Change {
+    /// Its definition is being deleted: the new image is `DELETING` and has no `goneAt`.
+    Deleting {
         name: WorkflowDefinitionName,
-        definition_id: DefinitionId,
         /// How often its deletion was put behind the other records.
         sweep: u64,
     },
-    /// The item of a deleted generation has expired and was removed.
-    GenerationRemoved { account_id: AccountId, definition_id: DefinitionId },
+    /// Its own item, which [`DeletedGeneration`] describes, has expired and was removed.
+    Removed,
 }
 
 pub struct Cleanup {
     app: Arc<App>,
     function_name: String,
     log: LogWriter,
+}
+
+/// The deletion of a generation's runs.
+struct Sweep<'a> {
+    app: &'a App,
+    account_id: &'a AccountId,
+    definition_id: DefinitionId,
+    until: Instant,
+    runs_deleted: u32,
 }
 
 /// What came of a record.
@@ -85,84 +99,88 @@ impl Cleanup {
     /// An AWS call failed, and Lambda must repeat the record.
     pub async fn handle(&self, record: &Record, until: Instant) -> Result<(), ApiError> {
         let started = Instant::now();
-        let mut deleted = 0;
-        let result = match record {
-            Record::DefinitionDeleting { account_id, name, definition_id, sweep } => {
-                self.definition(account_id, name, *definition_id, *sweep, until, &mut deleted).await
-            }
-            Record::GenerationRemoved { account_id, definition_id } => {
-                self.generation(account_id, *definition_id, until, &mut deleted).await
-            }
+        let Record { account_id, definition_id, change } = record;
+        let mut sweep = Sweep { app: &self.app, account_id, definition_id: *definition_id, until, runs_deleted: 0 };
+        let result = match change {
+            Change::Deleting { name, sweep: number } => sweep.of_definition(name, *number).await,
+            Change::Removed => sweep.of_removed().await,
         };
-        self.write_line(record, &result, deleted, started.elapsed());
+        self.write_line(record, &result, sweep.runs_deleted, started.elapsed());
         if result.is_err() {
             sleep(FAILURE_DELAY).await;
         }
         result.map(drop)
     }
 
-    async fn definition(
-        &self,
-        account_id: &AccountId,
-        name: &WorkflowDefinitionName,
-        definition_id: DefinitionId,
-        sweep: u64,
-        until: Instant,
-        deleted: &mut u32,
-    ) -> Result<Progress, ApiError> {
+    fn write_line(&self, record: &Record, result: &Result<Progress, ApiError>, runs_deleted: u32, duration: Duration) {
+        let line = Line {
+            timestamp: format!("{:.3}", self.app.now()),
+            level: if result.is_ok() { "INFO" } else { "ERROR" },
+            message: "cleanup",
+            function_name: &self.function_name,
+            account_id: record.account_id.as_str(),
+            workflow_definition_name: match &record.change {
+                Change::Deleting { name, .. } => Some(name.as_str()),
+                Change::Removed => None,
+            },
+            definition_id: record.definition_id.to_string(),
+            outcome: match result {
+                Ok(Progress::Finished) => "finished",
+                Ok(Progress::Continues) => "continues",
+                Ok(Progress::Stale) => "stale",
+                Err(_) => "failed",
+            },
+            detail: result.as_ref().err().map(ApiError::detail),
+            runs_deleted,
+            duration_ms: milliseconds(duration),
+        };
+        write_line(&self.log, &line);
+    }
+}
+
+impl Sweep<'_> {
+    async fn of_definition(&mut self, name: &WorkflowDefinitionName, number: u64) -> Result<Progress, ApiError> {
         let store = &self.app.store;
-        let key = definition_key(account_id, name);
+        let key = definition_key(self.account_id, name);
         let deletion = store.deletion(&key).await?;
-        if !deletion.is_some_and(|deletion| deletion.is_current(definition_id, sweep)) {
+        if !deletion.is_some_and(|deletion| deletion.is_current(self.definition_id, number)) {
             return Ok(Progress::Stale);
         }
-        if !self.sweep(account_id, definition_id, until, deleted).await? {
-            store.continue_deletion(&key, definition_id, sweep).await?;
+        if !self.run().await? {
+            store.continue_deletion(&key, self.definition_id, number).await?;
             return Ok(Progress::Continues);
         }
         // The item that brings the last sweep comes first: once the definition has `goneAt`, no record would put it.
-        self.put_generation(account_id, definition_id).await?;
+        self.put_generation().await?;
         // From now on, since only now is it certain that the table has shown the definition as `DELETING`.
         let gone_at = EpochSeconds::at_or_after(self.app.now() + LINGER);
-        match store.mark_gone(&key, definition_id, gone_at).await? {
+        match store.mark_gone(&key, self.definition_id, gone_at).await? {
             Conditional::Applied => Ok(Progress::Finished),
             Conditional::NotApplied(_) => Ok(Progress::Stale),
         }
     }
 
     /// Deletes what a process started while it still knew the definition as `ACTIVE`, and what landed late.
-    async fn generation(
-        &self,
-        account_id: &AccountId,
-        definition_id: DefinitionId,
-        until: Instant,
-        deleted: &mut u32,
-    ) -> Result<Progress, ApiError> {
-        if self.sweep(account_id, definition_id, until, deleted).await? {
+    async fn of_removed(&mut self) -> Result<Progress, ApiError> {
+        if self.run().await? {
             return Ok(Progress::Finished);
         }
-        self.put_generation(account_id, definition_id).await?;
+        self.put_generation().await?;
         Ok(Progress::Continues)
     }
 
-    async fn put_generation(&self, account_id: &AccountId, definition_id: DefinitionId) -> Result<(), ApiError> {
+    async fn put_generation(&self) -> Result<(), ApiError> {
         let expires_at = EpochSeconds::at_or_after(self.app.now() + GENERATION_LIFETIME);
-        let generation = DeletedGeneration { account_id: account_id.clone(), expires_at };
-        self.app.store.put_generation(definition_id, &generation).await
+        let generation = DeletedGeneration { account_id: self.account_id.clone(), expires_at };
+        self.app.store.put_generation(self.definition_id, &generation).await
     }
 
-    /// Deletes the runs of a generation, of any age, until the index shows none that is left, or until time is up, after at
-    /// least one round. Returns whether none is left.
+    /// Deletes runs of any age until the index shows none that is left, or until time is up, after at least one round.
+    /// Returns whether none is left.
     ///
     /// If DynamoDB throttles the deletions, they go on behind the other records too.
-    async fn sweep(
-        &self,
-        account_id: &AccountId,
-        definition_id: DefinitionId,
-        until: Instant,
-        deleted: &mut u32,
-    ) -> Result<bool, ApiError> {
-        match self.delete_runs(account_id, definition_id, until, deleted).await {
+    async fn run(&mut self) -> Result<bool, ApiError> {
+        match self.delete_runs().await {
             Err(ApiError::Throttling(..)) => {
                 sleep(FAILURE_DELAY).await;
                 Ok(false)
@@ -173,24 +191,18 @@ impl Cleanup {
 
     /// The index lags behind: it may show runs that are deleted. A rejected put proves that the run is no longer of this
     /// generation.
-    async fn delete_runs(
-        &self,
-        account_id: &AccountId,
-        definition_id: DefinitionId,
-        until: Instant,
-        deleted: &mut u32,
-    ) -> Result<bool, ApiError> {
-        let store = &self.app.store;
+    async fn delete_runs(&mut self) -> Result<bool, ApiError> {
+        let Self { app, account_id, definition_id, until, .. } = *self;
         let mut after: Option<String> = None;
         let mut found_any = false;
         for round in 0.. {
-            let (runs, last) = store.runs_to_delete(definition_id, after.as_deref()).await?;
+            let (runs, last) = app.store.runs_to_delete(definition_id, after.as_deref()).await?;
             let deletions = runs.into_iter().map(|id| async move {
-                store.sweep_run(&run_key(account_id, &id), definition_id, self.app.now()).await
+                app.store.sweep_run(&run_key(account_id, &id), definition_id, app.now()).await
             });
             let mut deletions = stream::iter(deletions).buffer_unordered(CONCURRENT_DELETIONS);
             while let Some(was_there) = deletions.try_next().await? {
-                *deleted += u32::from(was_there);
+                self.runs_deleted += u32::from(was_there);
                 found_any |= was_there;
                 // Calls that take long must not let Lambda end the invocation.
                 if round > 0 && Instant::now() >= until {
@@ -209,34 +221,6 @@ impl Cleanup {
             }
         }
         Ok(false)
-    }
-
-    fn write_line(&self, record: &Record, result: &Result<Progress, ApiError>, deleted: u32, duration: Duration) {
-        let (account_id, definition_id, name) = match record {
-            Record::DefinitionDeleting { account_id, definition_id, name, .. } => {
-                (account_id, definition_id, Some(name.as_str()))
-            }
-            Record::GenerationRemoved { account_id, definition_id } => (account_id, definition_id, None),
-        };
-        let line = Line {
-            timestamp: format!("{:.3}", self.app.now()),
-            level: if result.is_ok() { "INFO" } else { "ERROR" },
-            message: "cleanup",
-            function_name: &self.function_name,
-            account_id: account_id.as_str(),
-            workflow_definition_name: name,
-            definition_id: definition_id.to_string(),
-            outcome: match result {
-                Ok(Progress::Finished) => "finished",
-                Ok(Progress::Continues) => "continues",
-                Ok(Progress::Stale) => "stale",
-                Err(_) => "failed",
-            },
-            detail: result.as_ref().err().map(ApiError::detail),
-            runs_deleted: deleted,
-            duration_ms: milliseconds(duration),
-        };
-        write_line(&self.log, &line);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use tracing::error;
 
 use super::value::{object, parse, text};
-use crate::cleanup::Record;
+use crate::cleanup::{Change, Record};
 use crate::model::{AccountId, DefinitionId, WorkflowDefinitionName};
 
 /// Whether a record is one of a stream of this table: `arn:aws:dynamodb:us-east-1:123456789012:table/NAME/stream/…`.
@@ -18,8 +18,8 @@ pub fn is_of_stream(record: &RawValue, table_name: &str) -> bool {
 
 /// What there is to do for a record of the table's stream, if anything.
 pub fn read(record: &RawValue) -> Option<Record> {
-    let [event_name, change] = object(Some(record), ["eventName", "dynamodb"]);
-    let [keys, old_image, new_image] = object(change, ["Keys", "OldImage", "NewImage"]);
+    let [event_name, images] = object(Some(record), ["eventName", "dynamodb"]);
+    let [keys, old_image, new_image] = object(images, ["Keys", "OldImage", "NewImage"]);
     let key = attribute(keys, "pk", "S")?;
     if let Some(definition_id) = key.strip_prefix("generation/") {
         if text(event_name).as_deref() != Some("REMOVE") {
@@ -27,20 +27,21 @@ pub fn read(record: &RawValue) -> Option<Record> {
         }
         let account_id = attribute(old_image, "accountId", "S").map(AccountId::new);
         let removed = account_id.zip(DefinitionId::parse(definition_id));
-        let removed =
-            removed.map(|(account_id, definition_id)| Record::GenerationRemoved { account_id, definition_id });
-        return removed.or_else(|| unreadable(&key));
+        let record =
+            removed.map(|(account_id, definition_id)| Record { account_id, definition_id, change: Change::Removed });
+        return record.or_else(|| unreadable(&key));
     }
     let is_deleting = attribute(new_image, "status", "S").as_deref() == Some("DELETING");
     if !key.starts_with("definition/") || !is_deleting || attribute(new_image, "goneAt", "N").is_some() {
         return None;
     }
     let record = || {
-        Some(Record::DefinitionDeleting {
+        let name = WorkflowDefinitionName::new(attribute(new_image, "name", "S")?).ok()?;
+        let sweep = attribute(new_image, "sweep", "N").map_or(Some(0), |sweep| sweep.parse().ok())?;
+        Some(Record {
             account_id: AccountId::new(attribute(new_image, "accountId", "S")?),
-            name: WorkflowDefinitionName::new(attribute(new_image, "name", "S")?).ok()?,
             definition_id: DefinitionId::parse(&attribute(new_image, "definitionId", "S")?)?,
-            sweep: attribute(new_image, "sweep", "N").map_or(Some(0), |sweep| sweep.parse().ok())?,
+            change: Change::Deleting { name, sweep },
         })
     };
     record().or_else(|| unreadable(&key))

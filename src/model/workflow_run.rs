@@ -1,7 +1,7 @@
 //! The members of a workflow run.
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{AccountId, DateTime, EpochSeconds};
@@ -40,13 +40,12 @@ string_member!(
 );
 
 /// The client that starts a run.
-#[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {
     /// The client's compatibility version.
     pub compatibility_version: i32,
     /// The version of its SDK.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sdk_version: Option<SdkVersion>,
 }
 

@@ -8,7 +8,8 @@ use serde_dynamo::from_item;
 use tracing::error;
 
 use super::{
-    Attributes, Conditional, Item, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number, string,
+    Attributes, Conditional, Item, KEY, Key, Listing, PUT_ITEM, Store, UPDATE_ITEM, attributes, conditional, number,
+    string,
 };
 use crate::error::ApiError;
 use crate::model::{
@@ -44,7 +45,7 @@ pub struct WorkflowRun {
 }
 
 /// The part of a run that never changes. Two creates are the same request if they are equal in it.
-#[derive(PartialEq, Eq, Deserialize, Serialize)]
+#[derive(PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestedRun {
     pub account_id: AccountId,
@@ -53,7 +54,6 @@ pub struct RequestedRun {
     pub workflow_definition_name: WorkflowDefinitionName,
     pub definition_id: DefinitionId,
     pub model_id: ModelId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group_name: Option<LogGroupName>,
     pub client_info: ClientInfo,
     /// The client token of the request; a random one, if it had none.
@@ -150,18 +150,9 @@ impl Store {
         now: Timestamp,
         free: Option<DateTime>,
     ) -> Result<Conditional<StoredRun>, ApiError> {
-        let RequestedRun { account_id, workflow_run_id, definition_id, .. } = &run.requested;
+        let RequestedRun { account_id, workflow_run_id, .. } = &run.requested;
         let key = run_key(account_id, workflow_run_id);
-        let sort_key = SortKey { at: run.started_at, id: workflow_run_id.clone() };
-        let mut item = attributes(&key, &run.requested)?;
-        item.insert("status".into(), string(run.status.as_str()));
-        item.insert("startedAt".into(), string(run.started_at));
-        item.insert("requestId".into(), string(&run.request_id));
-        if let Some(expires_at) = run.expires_at {
-            item.insert("expiresAt".into(), number(expires_at));
-        }
-        item.insert("listKey".into(), string(list_key(*definition_id, shard(workflow_run_id))));
-        item.insert("sortKey".into(), string(sort_key));
+        let item = item(&key, run);
         let mut put = self
             .put(item)
             .expression_attribute_names("#status", "status")
@@ -283,6 +274,44 @@ impl Store {
             .expression_attribute_values(":definitionId", string(definition_id))
             .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str())))
     }
+}
+
+/// The item of a run that starts. Every create writes one, and serde would build three maps for it, one after another.
+fn item(key: &Key<StoredRun>, run: &WorkflowRun) -> Attributes {
+    let WorkflowRun { requested, status, started_at, ended_at: _, request_id, expires_at } = run;
+    let RequestedRun {
+        account_id,
+        workflow_run_id,
+        workflow_definition_name,
+        definition_id,
+        model_id,
+        log_group_name,
+        client_info: ClientInfo { compatibility_version, sdk_version },
+        client_token,
+    } = requested;
+    let sdk_version = sdk_version.as_ref().map(|sdk_version| ("sdkVersion", string(sdk_version.as_str())));
+    let client_info = [("compatibilityVersion", number(compatibility_version))].into_iter().chain(sdk_version);
+    let client_info = client_info.map(|(name, value)| (name.to_owned(), value)).collect();
+    let sort_key = SortKey { at: *started_at, id: workflow_run_id.clone() };
+    let attributes = [
+        (KEY, string(key.as_str())),
+        ("accountId", string(account_id.as_str())),
+        ("workflowRunId", string(workflow_run_id.as_str())),
+        ("workflowDefinitionName", string(workflow_definition_name.as_str())),
+        ("definitionId", string(definition_id)),
+        ("modelId", string(model_id.as_str())),
+        ("clientInfo", AttributeValue::M(client_info)),
+        ("clientToken", string(client_token.as_str())),
+        ("status", string(status.as_str())),
+        ("startedAt", string(started_at)),
+        ("requestId", string(request_id)),
+        ("listKey", string(list_key(*definition_id, shard(workflow_run_id)))),
+        ("sortKey", string(sort_key)),
+    ];
+    let log_group_name = log_group_name.as_ref().map(|name| ("logGroupName", string(name.as_str())));
+    let expires_at = expires_at.map(|expires_at| ("expiresAt", number(expires_at)));
+    let attributes = attributes.into_iter().chain(log_group_name).chain(expires_at);
+    attributes.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The keys of all partitions of a definition's runs.
