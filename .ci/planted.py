@@ -2,6 +2,7 @@
 """Plants bugs, one after another, and demands that the tests which should catch them do.
 
 Usage: .ci/planted.py [NAME...]
+       .ci/planted.py --check    only whether each patch applies and its tests exist
 
 Each `.ci/planted/NAME.patch` begins with a sentence about the bug and lines `Caught by: TEST [TEST...]`, then the diff. The
 script applies it to a copy of the tree, runs each of these tests alone, and demands that each fails. Before that, all of
@@ -94,8 +95,26 @@ def plant(patch):
     return tests
 
 
+def check():
+    """Checks that each patch applies and names tests that exist, so that a change which moves its target notices."""
+    listed = ["cargo", "test", "--quiet", "--locked", "--test", "api", "--", "--list", "--format", "terse"]
+    existing = set(re.findall(r"^(.+): test$", subprocess.check_output(listed, cwd=ROOT, text=True), re.M))
+    wrong = 0
+    for patch in sorted(PATCHES.glob("*.patch")):
+        applied = subprocess.run(["git", "apply", "--check", str(patch)], cwd=ROOT, text=True, capture_output=True)
+        problems = [applied.stderr.strip()] if applied.returncode != 0 else []
+        problems += [f"there is no test {test}" for test in tests_of(patch) if test not in existing]
+        for problem in problems:
+            wrong += 1
+            print(f"WRONG    {patch.stem}: {problem}")
+    if wrong:
+        sys.exit("plant these bugs anew")
+
+
 def main():
     names = sys.argv[1:]
+    if names == ["--check"]:
+        return check()
     patches = [PATCHES / f"{name}.patch" for name in names] or sorted(PATCHES.glob("*.patch"))
     copy_tree()
     binary = test_binary()
