@@ -152,9 +152,8 @@ impl Store {
     ) -> Result<Conditional<StoredRun>, ApiError> {
         let RequestedRun { account_id, workflow_run_id, .. } = &run.requested;
         let key = run_key(account_id, workflow_run_id);
-        let item = item(&key, run);
         let mut put = self
-            .put(item)
+            .put(item(&key, run))
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":deleting", string(WorkflowRunStatus::Deleting.as_str()))
             .expression_attribute_values(":now", number(EpochSeconds::new(now)))
